@@ -1,0 +1,59 @@
+# Everything runs in .venv, made here from nothing but Python 3.11+, a C compiler and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test test-full lint build bench wheel interop-packages clean
+help:
+	@echo "make demo              build a store from the Chinese numbering plan and 2 M ported numbers, and use it"
+	@echo "make test              all tests, linting and type checks"
+	@echo "make test-full         the same with long fault, fuzz and sanitizer runs"
+	@echo "make bench             measure the figures of the README (about 30 minutes, 24 GiB of memory)"
+	@echo "make wheel             sdist and wheel under dist/, the wheel tried in an empty environment"
+	@echo "make interop-packages  apt-get install what the tests against other systems want (root)"
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "portdip needs Python 3.11 or newer as '$(PYTHON)': apt-get install python3, or make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "portdip needs Python's venv module: apt-get install python3-venv"; exit 1; }
+	@command -v $${CC:-cc} >/dev/null || \
+		{ echo "portdip needs a C compiler: apt-get install gcc, or set CC"; exit 1; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' || \
+		{ echo "portdip needs Python's C headers: apt-get install python3-dev"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check "setuptools>=77" wheel "Cython>=3.1"
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[dev]"
+	@touch $@
+
+build: $(READY)
+	@$(BIN)/python setup.py --quiet build_ext --inplace
+
+demo: build
+	@$(BIN)/portdip demo
+
+lint: build
+	$(BIN)/ruff check src tests benchmarks setup.py
+	$(BIN)/ruff format --check src tests benchmarks setup.py
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest
+
+test-full: lint
+	PORTDIP_TEST_FULL=1 $(BIN)/pytest
+
+bench: build
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[dev,bench]"
+	$(BIN)/python -m benchmarks
+
+wheel: build
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+
+interop-packages:
+	@echo "no test needs a system package yet"
+
+clean:
+	rm -rf $(VENV) build dist demo

@@ -1,0 +1,98 @@
+"""Every error portdip raises for the world: what was expected, what came, where, and what to do.
+
+An error names its parts separately so that a program can read them and a person gets one sentence with a
+remedy. Broken assumptions of our own are asserts, not these.
+"""
+
+from __future__ import annotations
+
+
+class PortdipError(Exception):
+    """Base of all errors here.
+
+    `what` is the short statement; `expected`, `got`, `where` (file, row, offset, block) and `fix` complete it
+    and may be empty.
+    """
+
+    def __init__(self, what: str, *, expected: str = "", got: str = "", where: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.expected = expected
+        self.got = got
+        self.where = where
+        self.fix = fix
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        if self.where:
+            parts.append(f"at {self.where}")
+        if self.expected:
+            parts.append(f"expected {self.expected}")
+        if self.got:
+            parts.append(f"got {self.got}")
+        sentence = "; ".join(parts)
+        return f"{sentence}. {self.fix}" if self.fix else sentence
+
+
+class InvalidNumberError(PortdipError, ValueError):
+    """A text or integer is not an E.164 number: 1 to 15 digits, the first of them 1 to 9."""
+
+
+class InvalidRangeError(PortdipError, ValueError):
+    """A range is not a closed interval of numbers of one length, or two ranges contradict each other."""
+
+
+class OutOfOrderError(PortdipError, ValueError):
+    """Numbers for an index are not strictly increasing."""
+
+
+class UnknownRouteError(PortdipError, ValueError):
+    """A route code has no route, or there are more routes than codes."""
+
+
+class ImageError(PortdipError):
+    """An index image cannot be used."""
+
+
+class ImageVersionError(ImageError):
+    """An index image is of another format version or byte order."""
+
+
+class DamagedImageError(ImageError):
+    """An index image is truncated, or bytes of it fail their checksum."""
+
+
+class StoreError(PortdipError):
+    """A store cannot be made, opened or changed."""
+
+
+class StoreLockedError(StoreError):
+    """Another process is writing the store."""
+
+
+class RoutesFullError(StoreError):
+    """An import brings more routes or carriers than a store has codes for."""
+
+
+class DamagedSnapshotError(StoreError):
+    """A file of a snapshot is missing or does not match its manifest."""
+
+
+class FeedError(PortdipError):
+    """A feed's input cannot be read as numbers and routes."""
+
+
+class BadRowError(FeedError):
+    """One row of a feed is malformed; `where` names file and row."""
+
+
+class MissingColumnError(FeedError):
+    """A feed's file lacks a column that its map or the defaults name."""
+
+
+class MissingPackageError(PortdipError):
+    """An optional package is needed; `fix` names the extra to install."""
+
+
+class AnnotateError(PortdipError):
+    """A file cannot be annotated: its format, its columns, or what is in them."""

@@ -1,0 +1,60 @@
+"""How the tests run: random seeds that vary and are printed, long runs on request, no test left out unnoticed.
+
+PORTDIP_TEST_FULL=1 adds the tests marked `full` and ten times as many examples to every property.
+PORTDIP_TEST_NOTHING_LEFT_OUT=1 fails the run if a test was left out because a system package is missing.
+"""
+
+import os
+import random
+import shutil
+
+import hypothesis
+import pytest
+
+FULL = bool(os.environ.get("PORTDIP_TEST_FULL"))
+NOTHING_LEFT_OUT = bool(os.environ.get("PORTDIP_TEST_NOTHING_LEFT_OUT"))
+
+hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("full", hypothesis.settings.get_profile("default"), max_examples=1000)
+hypothesis.settings.load_profile("full" if FULL else "default")
+
+left_out = pytest.StashKey[dict[str, list[str]]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    config.addinivalue_line("markers", "system(program, package): needs a program of a Debian package")
+    config.stash[left_out] = {}
+    if config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = str(random.randrange(1 << 32))
+
+
+@pytest.fixture(scope="session")
+def seed(pytestconfig) -> int:
+    """The seed of this run, for random data that hypothesis does not draw."""
+    return int(pytestconfig.option.hypothesis_seed)
+
+
+def pytest_collection_modifyitems(config, items):
+    long = [item for item in items if item.get_closest_marker("full") and not FULL]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+    for item in items:
+        for mark in item.iter_markers("system"):
+            program, package = mark.args
+            if shutil.which(program) is None:
+                item.add_marker(pytest.mark.skip(reason=f"system package missing: {package}"))
+                config.stash[left_out].setdefault(package, []).append(item.nodeid)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if exitstatus == pytest.ExitCode.OK and NOTHING_LEFT_OUT and session.config.stash[left_out]:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    seed = config.option.hypothesis_seed
+    terminalreporter.line(f"random seed {seed}: repeat with --hypothesis-seed={seed}")
+    for package, tests in config.stash[left_out].items():
+        terminalreporter.line(f"not run, system package {package} is missing: {', '.join(tests)}", red=True)
