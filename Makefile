@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-full lint build bench wheel interop-packages clean
+.PHONY: help build demo lint test test-full sanitize bench wheel interop-packages clean
 help:
 	@echo "make demo              build a store from the Chinese numbering plan and 2 M ported numbers, and use it"
 	@echo "make test              all tests, linting and type checks"
@@ -41,11 +41,17 @@ lint: build
 test: lint
 	$(BIN)/pytest
 
-test-full: lint
+test-full: lint sanitize
 	PORTDIP_TEST_FULL=1 $(BIN)/pytest
 
+# The compiled rooms once more under the address and undefined-behaviour sanitizers.
+sanitize: build
+	@PORTDIP_SANITIZE=1 $(BIN)/python setup.py --quiet build --build-base build/sanitize --build-lib build/sanitize/lib
+	LD_PRELOAD="$$($${CC:-cc} -print-file-name=libasan.so) $$($${CC:-cc} -print-file-name=libubsan.so)" \
+		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+		PYTHONPATH=build/sanitize/lib $(BIN)/pytest -p no:cacheprovider --capture=sys tests/index tests/lookup
+
 bench: build
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[dev,bench]"
 	$(BIN)/python -m benchmarks
 
 wheel: build

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -28,16 +29,21 @@ def test_chunks_of_any_size_give_the_same_image(
     build(numbers, codes, ranges, folder / "whole")
     edges = [0, *sorted(min(cut, len(numbers)) for cut in cuts), len(numbers)]
     with Builder(folder / "parts", ranges) as builder:
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in itertools.pairwise(edges):
             builder.add(numbers[start:end], codes[start:end])
     assert (folder / "parts").read_bytes() == (folder / "whole").read_bytes()
 
 
 def test_the_refused_row_is_counted_over_all_chunks(tmp_path: Path) -> None:
     one = np.ones(2, dtype=np.uint16)
-    with pytest.raises(OutOfOrderError, match="row 3"), Builder(tmp_path / "image", []) as builder:
-        builder.add(np.array([10, 20], dtype=np.uint64), one)
-        builder.add(np.array([30, 20], dtype=np.uint64), one)
+
+    def build_in_chunks() -> None:
+        with Builder(tmp_path / "image", []) as builder:
+            builder.add(np.array([10, 20], dtype=np.uint64), one)
+            builder.add(np.array([30, 20], dtype=np.uint64), one)
+
+    with pytest.raises(OutOfOrderError, match="row 3"):
+        build_in_chunks()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -99,7 +99,9 @@ class TestEntriesAndRanges:
 
     @pytest.mark.parametrize("threads", [1, 2, 5])
     def test_a_batch_answers_as_single_questions_do_in_order(self, make: Make, threads: int) -> None:
-        plan = make({8613800130000 + 3 * step: 1 + step % 5 for step in range(3000)}, [(8613800130000, 8613800139999, 9)])
+        plan = make(
+            {8613800130000 + 3 * step: 1 + step % 5 for step in range(3000)}, [(8613800130000, 8613800139999, 9)]
+        )
         numbers = np.random.default_rng().integers(8613800125000, 8613800145000, 100_000, dtype=np.uint64)
         codes = plan.find_many(numbers, threads=threads)
         assert codes.dtype == np.uint16

@@ -46,7 +46,9 @@ class IndexMachine(RuleBasedStateMachine):
         if self.entries:
             del self.entries[data.draw(st.sampled_from(sorted(self.entries)))]
 
-    @rule(offset=st.integers(0, 60_000), size=st.sampled_from([1, 99, 100, 1_000, 10_000, 10**6]), code=st.integers(0, 5))
+    @rule(
+        offset=st.integers(0, 60_000), size=st.sampled_from([1, 99, 100, 1_000, 10_000, 10**6]), code=st.integers(0, 5)
+    )
     def assign(self, offset: int, size: int, code: int) -> None:
         first = self.base + offset
         last = min(first + size - 1, 10 ** len(str(first)) - 1)

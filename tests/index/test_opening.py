@@ -26,7 +26,10 @@ def cached_pages(path: Path) -> int:
     """How many 4 KiB pages of the file are in memory."""
     libc = ctypes.CDLL(None, use_errno=True)
     size = path.stat().st_size
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ | mmap.PROT_WRITE, flags=mmap.MAP_PRIVATE) as area:
+    with (
+        open(path, "rb") as file,
+        mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ | mmap.PROT_WRITE, flags=mmap.MAP_PRIVATE) as area,
+    ):
         held = (ctypes.c_ubyte * (-(-size // mmap.PAGESIZE)))()
         start = ctypes.c_char.from_buffer(area)
         if libc.mincore(ctypes.c_void_p(ctypes.addressof(start)), ctypes.c_size_t(size), held):

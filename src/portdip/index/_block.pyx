@@ -68,11 +68,15 @@ cdef inline int list_capacity(int span, int bits) noexcept nogil:
     return LANES if key_bits(span) + bits <= 16 else LINE_BITS // (16 + bits)
 
 
+cdef inline int values_before(int span, int bits) noexcept nogil:
+    """How many values would fit where a bitmap line has its counts: the first value comes behind."""
+    return (8 * ((span + 63) // 64) + bits - 1) // bits
+
+
 cdef inline int bitmap_capacity(int span, int bits) noexcept nogil:
-    """Values a bitmap line has room for behind its counts; eight bytes are read from where one starts."""
-    cdef int counts = 8 * ((span + 63) // 64)
-    cdef int capacity = min((LINE_BITS - span - counts) // bits, (LINE_BITS - 57 - counts) // bits + 1)
-    return min(capacity, RANK_MAX)
+    """Values a bitmap line has room for; eight bytes are read from where one starts."""
+    cdef int ends = min((LINE_BITS - span) // bits, (LINE_BITS - 57) // bits + 1)
+    return min(ends, RANK_MAX) - values_before(span, bits)
 
 
 cdef int fewest_list_lines(const Presence *presence, int count, int bits) noexcept nogil:
@@ -96,6 +100,25 @@ cdef int fewest_bitmap_lines(const Presence *presence, int count, int bits, int 
     return limit
 
 
+cdef bint may_share(const Block *block, int bits) noexcept nogil:
+    """Whether another block as thin as this one fits into the same line."""
+    return 0 < 2 * block.count <= LINE_BITS // (16 + bits)
+
+
+cdef void shared_layout(int bits, pd_layout *layout) noexcept nogil:
+    """The layout of a line that blocks share: keys of 16 bits, values behind them."""
+    cdef int capacity = LINE_BITS // (16 + bits)
+    layout.kind = 0
+    layout.span = NUMBERS
+    layout.lines = 1
+    layout.line_factor = <uint32_t>(((<uint64_t>1 << PD_FACTOR_BITS) + NUMBERS - 1) // NUMBERS)
+    layout.lanes = <uint32_t>((<uint64_t>1 << capacity) - 1)
+    layout.key_mask = 0xFFFF
+    layout.value_base = <uint16_t>(16 * capacity)
+    layout.value_mask = <uint16_t>((1 << bits) - 1)
+    layout.value_step = <uint8_t>bits
+
+
 cdef void choose_layout(const Block *block, int bits, pd_layout *layout) noexcept nogil:
     """Fill the layout for the fewest lines; `bits` (1 to 14) is the width of a local code."""
     cdef Presence presence
@@ -117,7 +140,7 @@ cdef void choose_layout(const Block *block, int bits, pd_layout *layout) noexcep
         if bitmap_lines < lines:
             span = span_of(bitmap_lines)
             layout.kind = <uint8_t>PD_BITMAP
-            layout.value_base = <uint16_t>(8 * ((span + 63) // 64))
+            layout.value_base = <uint16_t>values_before(span, bits)
             layout.value_step = <uint8_t>bits
         else:
             span = span_of(lines)
@@ -152,17 +175,19 @@ cdef void write_lines(const Block *block, int bits, const pd_layout *layout, uin
     cdef int i, line, relative, position = 0, current = -1, word
     cdef uint8_t *at = lines
     memset(lines, 0xFF if layout.key_mask else 0, <size_t>layout.lines * PD_LINE)
-    if layout.key_mask == 0xFFFF:
-        for line in range(layout.lines):
+    for line in range(layout.lines):
+        if layout.key_mask == 0xFFFF:
             memset(lines + line * PD_LINE + layout.value_base // 8, 0, PD_LINE - layout.value_base // 8)
+        elif layout.kind == PD_BITMAP:
+            memset(lines + line * PD_LINE, layout.value_base, (layout.span + 63) // 64)
     for i in range(block.count):
-        line = block.offsets[i] // layout.span
+        line = block.offsets[i] // layout.span if layout.lines > 1 else 0
         relative = block.offsets[i] - line * layout.span
         if line != current:
             current, position, at = line, 0, lines + line * PD_LINE
         if layout.kind == PD_BITMAP:
             at[63 - (relative >> 3)] |= <uint8_t>(0x80 >> (relative & 7))
-            put_bits(at, layout.value_base + position * bits, bits, block.locals[i])
+            put_bits(at, (layout.value_base + position) * bits, bits, block.locals[i])
             for word in range((relative >> 6) + 1, (layout.span + 63) // 64):
                 at[word] += 1
         elif layout.key_mask == 0xFFFF:

@@ -18,6 +18,3 @@ class Builder:
 
     def finish(self) -> None:
         """Write what is left and put the image in its place; a second call does nothing."""
-
-def split_cells(codes: npt.NDArray[np.uint16]) -> tuple[npt.NDArray[np.uint16], int, dict[int, int]]:
-    """A cut block's ranges as cells: (code of each cell, numbers per cell, {offset: code} of numbers that differ)."""

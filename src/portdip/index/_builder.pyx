@@ -3,6 +3,7 @@
 A builder is used by one thread. It writes lines as blocks complete and keeps only the tables (about 8 bytes a block).
 """
 
+from array import array
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,15 +18,18 @@ from portdip.errors import OutOfOrderError, UnknownRouteError
 from portdip.index import image, trie
 from portdip.index import ranges as interval
 
-from portdip.index._block cimport Block, choose_layout, write_lines
+from portdip.index._block cimport Block, choose_layout, may_share, shared_layout, write_lines
 from portdip.index._image cimport PD_ENTRY, PD_FACTOR_BITS, PD_LIMIT, PD_OVERRIDE, pd_layout, pd_slot
 from portdip.index._palette cimport Palette, Palettes
+from portdip.index._plan cimport FlatPlan, split_cells
 
 cdef enum:
     BLOCK = 10000
     GROUP_BLOCKS = 64
     GROUP = 640000
     LINE = 64
+    # Keys of 16 bits, one of them kept to mean an empty lane.
+    SHARED_NUMBERS_MAX = 65535
     # No block takes more lines than numbers.
     BLOCK_BYTES_MAX = BLOCK * LINE
 
@@ -40,10 +44,7 @@ cdef class Builder:
 
     cdef object _path, _file, _closing, _pages, _finished
     cdef object _first, _last, _code
-    cdef const uint64_t[::1] _seg_first
-    cdef const uint64_t[::1] _seg_last
-    cdef const uint16_t[::1] _seg_code
-    cdef Py_ssize_t _segment
+    cdef FlatPlan _plan
     cdef object _carry_numbers, _carry_codes
     cdef uint64_t _previous
     cdef uint64_t _entries, _lines
@@ -55,20 +56,27 @@ cdef class Builder:
     cdef int _local_bits
     cdef Block *_block
     cdef uint8_t *_buffer
+    # The line that thin blocks share while it is open: its entries, first number, width of codes, and their slots.
+    cdef Block *_shared
+    cdef uint64_t _shared_start
+    cdef int _shared_bits
+    cdef list _shared_slots
 
     def __cinit__(self):
         self._block = <Block *>PyMem_Malloc(sizeof(Block))
         self._buffer = <uint8_t *>PyMem_Malloc(BLOCK_BYTES_MAX)
-        if self._block == NULL or self._buffer == NULL:
+        self._shared = <Block *>PyMem_Malloc(sizeof(Block))
+        if self._block == NULL or self._buffer == NULL or self._shared == NULL:
             raise MemoryError
 
     def __dealloc__(self):
         PyMem_Free(self._block)
         PyMem_Free(self._buffer)
+        PyMem_Free(self._shared)
 
     def __init__(self, path, ranges):
         self._first, self._last, self._code = interval.flatten(ranges)
-        self._seg_first, self._seg_last, self._seg_code = self._first, self._last, self._code
+        self._plan = FlatPlan(self._first, self._last, self._code)
         self._carry_numbers = np.empty(0, dtype=np.uint64)
         self._carry_codes = np.empty(0, dtype=np.uint16)
         self._palettes = Palettes()
@@ -79,14 +87,16 @@ cdef class Builder:
         self._slots = bytearray()
         self._natives = bytearray()
         self._local_bits = 1
+        self._shared.count = 0
+        self._shared_slots = []
         self._closing = ExitStack()
         self._path = Path(path)
         self._file = self._closing.enter_context(files.replacing(self._path))
         self._pages = image.PageWriter(self._file)
-        # Line 0 is blank and slot 0 answers "none": what has no entries points here.
+        # Line 0 is blank and the first group's slots answer "none": what has no entries points here.
         self._pages.write(bytes(LINE))
         self._lines = 1
-        self._range_slot(0)
+        self._range_slots(0)
 
     def __enter__(self):
         return self
@@ -119,10 +129,11 @@ cdef class Builder:
         self._finished = True
         with self._closing:
             self._take(self._carry_numbers, self._carry_codes, True)
-            with_entries = {group for group, _, _ in self._groups}
+            with_entries = {group for group, _ in self._groups}
             for group in trie.boundary_groups(self._first, self._last).tolist():
                 if group not in with_entries:
                     self._add_group(group, NULL, NULL, 0)
+            self._close_shared()
             self._write_tables()
 
     cdef Py_ssize_t _take(self, const uint64_t[::1] numbers, const uint16_t[::1] codes, bint all_of_it) except -1:
@@ -163,12 +174,11 @@ cdef class Builder:
         )
 
     cdef _add_group(self, uint64_t group, const uint64_t *numbers, const uint16_t *codes, Py_ssize_t count):
-        """The 64 blocks of a group: a slot for what answers most of it, then one for each block that differs."""
-        cdef uint64_t start = group * GROUP, blocks = 0, end
-        cdef int index, native
-        cdef int usual = self._usual_code(start)
+        """A slot for each of the 64 blocks of a group."""
+        cdef uint64_t start = group * GROUP, end
+        cdef int index
         cdef Py_ssize_t taken = 0, before
-        cdef uint32_t base = self._range_slot(usual)
+        self._groups.append((group, len(self._slots) // sizeof(pd_slot)))
         for index in range(GROUP_BLOCKS):
             end = start + BLOCK
             before = taken
@@ -176,33 +186,78 @@ cdef class Builder:
                 self._block.offsets[taken - before] = <uint16_t>(numbers[taken] - start)
                 taken += 1
             self._block.count = <int>(taken - before)
-            native = self._one_code(start)
-            if self._block.count or native != usual:
-                self._add_block(start, native, codes + before)
-                blocks |= <uint64_t>1 << index
+            self._add_block(start, codes + before)
             start = end
-        self._groups.append((group, blocks, base))
 
-    cdef _add_block(self, uint64_t start, int native, const uint16_t *codes):
-        cdef uint32_t first_line = 0
+    cdef _add_block(self, uint64_t start, const uint16_t *codes):
+        cdef int code = self._plan.code_of_block(start), unit = BLOCK
         cdef Palette palette
-        cdef int unit = BLOCK
         cdef pd_layout layout
-        if native >= 0:
-            natives, exceptions = np.array([native], dtype=np.uint16), {}
+        if code >= 0:
+            natives, exceptions = self._one_native(code), None
         else:
-            natives, unit, exceptions = split_cells(self._codes_in(start))
+            natives, unit, exceptions = split_cells(self._plan.codes_in_block(start))
         if exceptions:
             palette = self._mixed_entries(exceptions, codes)
-        else:
+        elif self._block.count:
             palette = self._plain_entries(codes)
-        layout = self._layout(palette.bits, unit)
-        if self._block.count:
-            write_lines(self._block, palette.bits, &layout, self._buffer)
-            first_line = <uint32_t>self._lines
-            self._pages.write(memoryview(<uint8_t[:layout.lines * LINE]>self._buffer))
-            self._lines += layout.lines
-        self._append_slot(first_line, palette, natives, &layout)
+        else:
+            palette = self._blank_palette
+        self._local_bits = max(self._local_bits, palette.bits)
+        memset(&layout, 0, sizeof(layout))
+        layout.cell_factor = <uint32_t>(((<uint64_t>1 << PD_FACTOR_BITS) + unit - 1) // unit)
+        if may_share(self._block, palette.bits):
+            self._add_shared(start, palette, natives, &layout)
+            return
+        choose_layout(self._block, palette.bits, &layout)
+        self._append_slot(self._write_lines(self._block, palette.bits, &layout), 0, palette, natives, &layout)
+
+    cdef uint32_t _write_lines(self, const Block *block, int bits, const pd_layout *layout) except? 0:
+        """The first of the lines now written; line 0, which is blank, for a block without entries."""
+        cdef uint32_t first_line = <uint32_t>self._lines
+        if layout.lines == 0:
+            return 0
+        write_lines(block, bits, layout, self._buffer)
+        self._pages.write(memoryview(<uint8_t[:layout.lines * LINE]>self._buffer))
+        self._lines += layout.lines
+        return first_line
+
+    cdef _add_shared(self, uint64_t start, Palette palette, natives, pd_layout *layout):
+        """Put a thin block into the line that is open, or open one. Its place is known when it closes."""
+        cdef Block *shared = self._shared
+        cdef int i
+        shared_layout(palette.bits, layout)
+        if shared.count and (
+            start + BLOCK - self._shared_start >= SHARED_NUMBERS_MAX
+            or palette.bits != self._shared_bits
+            or shared.count + self._block.count > 512 // (16 + palette.bits)
+        ):
+            self._close_shared()
+        if shared.count == 0:
+            self._shared_start, self._shared_bits = start, palette.bits
+        for i in range(self._block.count):
+            shared.offsets[shared.count + i] = <uint16_t>(start - self._shared_start + self._block.offsets[i])
+            shared.locals[shared.count + i] = self._block.locals[i]
+        shared.count += self._block.count
+        self._shared_slots.append(
+            self._append_slot(0, <uint16_t>(start - self._shared_start), palette, natives, layout)
+        )
+
+    cdef _close_shared(self):
+        """Write the open line and tell the blocks that share it where it is."""
+        cdef pd_layout layout
+        cdef pd_slot *slots
+        cdef uint32_t line
+        if self._shared.count == 0:
+            return
+        memset(&layout, 0, sizeof(layout))
+        shared_layout(self._shared_bits, &layout)
+        line = self._write_lines(self._shared, self._shared_bits, &layout)
+        slots = <pd_slot *><char *>self._slots
+        for index in self._shared_slots:
+            slots[<Py_ssize_t>index].first_line = line
+        self._shared.count = 0
+        self._shared_slots.clear()
 
     cdef Palette _plain_entries(self, const uint16_t *codes):
         """Local codes of the block's entries by a shared palette."""
@@ -239,96 +294,43 @@ cdef class Builder:
             self._block.locals[i] = local_of[words[offset]]
         return self._palettes.private(list(local_of))
 
-    cdef Py_ssize_t _seek(self, uint64_t number) noexcept:
-        """The first segment that ends at or after `number`. Blocks come mostly in order, so it is near the last."""
-        cdef Py_ssize_t count = len(self._seg_first), low = 0, high = count
-        if self._segment < count and (self._segment == 0 or self._seg_last[self._segment - 1] < number):
-            low = self._segment
-            if self._seg_last[low] >= number:
-                return low
-            if low + 1 < count and self._seg_last[low + 1] >= number:
-                self._segment = low + 1
-                return low + 1
-        while low < high:
-            if self._seg_last[(low + high) // 2] < number:
-                low = (low + high) // 2 + 1
-            else:
-                high = (low + high) // 2
-        self._segment = low
-        return low
+    cdef object _one_native(self, int code):
+        return array("H", (code,)).tobytes()
 
-    cdef int _one_code(self, uint64_t start) noexcept:
-        """The code of the one range that holds the whole block, 0 if none touches it, -1 if it is cut."""
-        cdef Py_ssize_t segment = self._seek(start)
-        cdef uint64_t last = start + BLOCK - 1
-        if segment == len(self._seg_first) or self._seg_first[segment] > last:
-            return 0
-        if self._seg_first[segment] <= start and self._seg_last[segment] >= last:
-            return self._seg_code[segment]
-        return -1
-
-    cdef int _usual_code(self, uint64_t start):
-        """The code that holds most whole blocks of the group."""
-        cdef int index, code
-        count_of = {0: 0}
-        for index in range(GROUP_BLOCKS):
-            code = self._one_code(start + index * BLOCK)
-            if code >= 0:
-                count_of[code] = count_of.get(code, 0) + 1
-        return max(count_of, key=count_of.__getitem__)
-
-    cdef object _codes_in(self, uint64_t start):
-        """The range code of each number of a block: uint16, shape (10000,)."""
-        codes = np.zeros(BLOCK, dtype=np.uint16)
-        segment = self._seek(start)
-        while segment < len(self._seg_first) and self._seg_first[segment] < start + BLOCK:
-            low = max(self._seg_first[segment], start) - start
-            codes[low : min(self._seg_last[segment], start + BLOCK - 1) - start + 1] = self._seg_code[segment]
-            segment += 1
-        return codes
-
-    cdef uint32_t _range_slot(self, int code) except? 0:
-        """The slot that answers one range's code and nothing else; a new one at each call."""
+    cdef uint32_t _range_slots(self, int code) except? 0:
+        """The first of 64 slots that answer one range's code and nothing else: a group without entries."""
         cdef pd_layout layout
+        cdef uint32_t first = <uint32_t>(len(self._slots) // sizeof(pd_slot))
         self._block.count = 0
-        layout = self._layout(1, BLOCK)
-        return self._append_slot(0, self._blank_palette, np.array([code], dtype=np.uint16), &layout)
-
-    cdef pd_layout _layout(self, int bits, int unit):
-        """The layout for the block's entries; `unit` numbers have one range code."""
-        cdef pd_layout layout
         memset(&layout, 0, sizeof(layout))
-        choose_layout(self._block, bits, &layout)
-        layout.cell_factor = <uint32_t>(((<uint64_t>1 << PD_FACTOR_BITS) + unit - 1) // unit)
-        self._local_bits = max(self._local_bits, bits)
-        return layout
+        layout.cell_factor = <uint32_t>(((<uint64_t>1 << PD_FACTOR_BITS) + BLOCK - 1) // BLOCK)
+        choose_layout(self._block, 1, &layout)
+        for _ in range(GROUP_BLOCKS):
+            self._append_slot(0, 0, self._blank_palette, self._one_native(code), &layout)
+        return first
 
-    cdef uint32_t _append_slot(self, uint32_t first_line, Palette palette, natives, pd_layout *layout) except? 0:
+    cdef uint32_t _append_slot(
+        self, uint32_t first_line, uint16_t shift, Palette palette, natives, pd_layout *layout
+    ) except? 0:
         """Palette and natives are known by their places in line until all words are laid out."""
         cdef pd_slot slot
         cdef uint32_t index = <uint32_t>(len(self._slots) // sizeof(pd_slot))
-        row = natives.tobytes()
-        at = self._natives_of.get(row)
+        at = self._natives_of.get(natives)
         if at is None:
-            at = self._natives_of[row] = len(self._natives) // 2
-            self._natives += row
-        slot.first_line, slot.palette, slot.natives = first_line, <uint32_t>palette.index, at
+            at = self._natives_of[natives] = len(self._natives) // 2
+            self._natives += natives
+        slot.first_line, slot.palette, slot.natives, slot.shift = first_line, <uint32_t>palette.index, at, shift
         slot.layout = self._layout_of.setdefault((<char *>layout)[:sizeof(pd_layout)], len(self._layout_of))
         self._slots += (<char *>&slot)[:sizeof(pd_slot)]
         return index
 
     cdef _write_tables(self):
         """Everything behind the lines, then the header in front of them."""
-        slot_of_code = np.zeros(65536, dtype=np.uint32)
+        slots_of_code = np.zeros(65536, dtype=np.uint32)
         for code in np.unique(self._code).tolist():
-            slot_of_code[code] = self._range_slot(code)
-        rows = sorted(self._groups)
-        groups = trie.Groups(
-            np.array([group for group, _, _ in rows], dtype=np.uint64),
-            np.array([blocks for _, blocks, _ in rows], dtype=np.uint64),
-            np.array([base for _, _, base in rows], dtype=np.uint32),
-        )
-        leaf, mid, top = trie.plant(groups, self._first, self._last, self._code, slot_of_code)
+            slots_of_code[code] = self._range_slots(code)
+        groups = np.array(sorted(self._groups), dtype=np.uint64).reshape(-1, 2)
+        leaf, mid, top = trie.plant(groups, self._first, self._last, self._code, slots_of_code)
         palettes = [palette.all_words() for palette in self._palettes.all]
         starts = np.cumsum([0] + [len(palette) for palette in palettes], dtype=np.uint32)
         words = [word for palette in palettes for word in palette]
@@ -352,22 +354,3 @@ cdef class Builder:
             },
         )
 
-
-def split_cells(codes):
-    """A cut block's ranges as cells: (code of each cell, numbers per cell, {offset: code} of numbers that differ).
-
-    `codes`: uint16, shape (10000,). Cells of 1,000 if every one has one code, else of 100; there the commonest code
-    of a cell is the cell's.
-    """
-    thousands = codes.reshape(10, 1000)
-    if (thousands == thousands[:, :1]).all():
-        return thousands[:, 0].copy(), 1000, {}
-    hundreds = codes.reshape(100, 100)
-    cells = hundreds[:, 0].copy()
-    exceptions = {}
-    for cell in np.flatnonzero((hundreds != hundreds[:, :1]).any(axis=1)).tolist():
-        values, counts = np.unique(hundreds[cell], return_counts=True)
-        cells[cell] = values[counts.argmax()]
-        for place in np.flatnonzero(hundreds[cell] != cells[cell]).tolist():
-            exceptions[100 * cell + place] = int(hundreds[cell, place])
-    return cells, 100, exceptions

@@ -10,7 +10,7 @@ def kernels() -> list[str]:
     """Names of the instruction sets this build can use here, best first; the last one runs anywhere."""
 
 def kernel() -> str:
-    """The instruction set dips use now: `avx512`, `avx2` or `portable`."""
+    """The instruction set dips use now: `avx2` or `portable`."""
 
 def use_kernel(name: str) -> None:
     """Make all dips of this process use another instruction set of `kernels()`: for tests and measurements."""

@@ -18,12 +18,9 @@ from portdip.errors import DamagedImageError
 from portdip.index import image
 
 from portdip.index._image cimport (
-    PD_BLOCK, PD_ENTRY, PD_FACTOR_BITS, PD_LEAF_BITS, PD_MID_BITS, PD_TOP, pd_image, pd_layout, pd_leaf, pd_slot,
+    PD_BLOCK, PD_ENTRY, PD_FACTOR_BITS, PD_GROUP, PD_LEAF, PD_MID, PD_TOP, pd_image, pd_layout, pd_slot,
 )
 from portdip.index._kernels cimport PD_KERNELS, pd_kernel, pd_kernel_runs, pd_kernels
-
-cdef extern from *:
-    int __builtin_popcountll(unsigned long long) nogil
 
 cdef const pd_kernel *active = NULL
 
@@ -39,7 +36,7 @@ def kernels():
 
 
 def kernel():
-    """The instruction set dips use now: `avx512`, `avx2` or `portable`."""
+    """The instruction set dips use now: `avx2` or `portable`."""
     return active.name.decode()
 
 
@@ -107,7 +104,7 @@ cdef class Index:
         self._image.words = <const uint32_t *>(start + <size_t>at["words"])
         self._image.layouts = <const pd_layout *>(start + <size_t>at["layouts"])
         self._image.directory = <const pd_slot *>(start + <size_t>at["directory"])
-        self._image.leaf = <const pd_leaf *>(start + <size_t>at["leaf"])
+        self._image.leaf = <const uint32_t *>(start + <size_t>at["leaf"])
         self._image.mid = <const uint32_t *>(start + <size_t>at["mid"])
         self._image.top = <const uint32_t *>(start + <size_t>at["top"])
         pages = self._header.sections["checks"][1]
@@ -273,16 +270,14 @@ cdef bint tables_hold(
 ) noexcept:
     """Whether no number can lead a dip outside the image, whatever the lines hold."""
     cdef uint64_t i
-    cdef const pd_leaf *leaf
     for i in range(PD_TOP):
-        if (<uint64_t>tables.top[i] + 1) << PD_MID_BITS > mids:
+        if <uint64_t>tables.top[i] + PD_MID > mids:
             return False
     for i in range(mids):
-        if (<uint64_t>tables.mid[i] + 1) << PD_LEAF_BITS > leaves:
+        if <uint64_t>tables.mid[i] + PD_LEAF > leaves:
             return False
     for i in range(leaves):
-        leaf = &tables.leaf[i]
-        if <uint64_t>leaf.base + __builtin_popcountll(leaf.blocks) >= slots:
+        if <uint64_t>tables.leaf[i] + PD_GROUP > slots:
             return False
     for i in range(layouts):
         if not layout_holds(&tables.layouts[i]):
@@ -301,7 +296,7 @@ cdef bint layout_holds(const pd_layout *layout) noexcept:
         layout.span > 0
         and layout.line_factor == ((<uint64_t>1 << PD_FACTOR_BITS) + layout.span - 1) // layout.span
         and (PD_BLOCK - 1) * layout.line_factor >> PD_FACTOR_BITS < <uint64_t>max(layout.lines, 1)
-        and (layout.kind == 0 or layout.span <= 512 - 8 * ((layout.span + 63) // 64))
+        and (layout.kind == 0 or layout.span <= 448)
     )
 
 

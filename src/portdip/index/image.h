@@ -10,27 +10,24 @@
 #define PD_LEAF_BITS 8
 #define PD_MID_BITS 11
 #define PD_TOP 4096
+#define PD_TOP_BITS 50 /* numbers below 2^50 stay inside the top */
 #define PD_MID (1 << PD_MID_BITS)
 #define PD_LEAF (1 << PD_LEAF_BITS)
 #define PD_LINE 64
 #define PD_PAGE 65536
 #define PD_FACTOR_BITS 28
 #define PD_BITMAP 1
+#define PD_GROUP (1 << PD_GROUP_BITS)
 #define PD_ENTRY (1u << 16)    /* in a word and an answer: the number has an entry of its own */
 #define PD_OVERRIDE (1u << 17) /* in a word: the word value_mask + 1 further on is that of the range around */
 #define PD_ANSWER 0x1FFFFu
 
 typedef struct {
-    uint64_t blocks; /* bit b: block b of this group has a slot of its own */
-    uint32_t base;   /* slot of the blocks that have none; theirs follow it in order */
-    uint32_t unused;
-} pd_leaf;
-
-typedef struct {
     uint32_t first_line;
     uint32_t palette; /* word of local code 0 */
     uint32_t natives; /* word of the block's first cell */
-    uint32_t layout;
+    uint16_t layout;
+    uint16_t shift; /* where the block begins in a line that it shares */
 } pd_slot;
 
 typedef struct {
@@ -50,7 +47,7 @@ typedef struct {
 typedef struct {
     const uint32_t *top;
     const uint32_t *mid;
-    const pd_leaf *leaf;
+    const uint32_t *leaf;
     const pd_slot *directory;
     const pd_layout *layouts;
     const uint32_t *words;

@@ -9,26 +9,25 @@ position-independent file, never changed once written, little-endian throughout.
     checks    an xxh3-64 for every 64 KiB page of what lies between header and checks
 
 **From a number to a line.** 10,000 numbers that share all but their last four digits are a *block*; 64 blocks are a
-*group*. A trie finds the group: `top` (4,096 x u32) by its high bits gives a `mid` node (2,048 x u32), whose next 11
-bits give a `leaf` node (256 x 16 bytes), whose last 8 bits give the group's entry:
+*group*. A trie finds the group: `top` (4,096 entries) by its high bits names a `mid` node (2,048 entries), whose next
+11 bits name a `leaf` node (256 entries), whose last 8 bits name the group's 64 directory slots. Every entry is a u32:
+where the node, or the slots, begin in the section below. The first node of each level, and the first 64 slots, stand
+for "no range, no entry"; nodes that one range covers alone are shared.
 
-    u64 blocks    bit b: block b of the group has a directory slot of its own
-    u32 base      the slot for blocks without; slots of the others follow it, in order (rank by popcount)
-    u32 0
-
-Node 0 of each level, and slot 0, stand for "no range, no entry". Nodes that cover one range alone are shared.
-
-    slot          u32 first_line, u32 palette, u32 natives, u32 layout: 16 bytes a block
+    slot          u32 first_line, u32 palette, u32 natives, u16 layout, u16 shift: 16 bytes a block
     layout        how a block's lines are laid out (image.h, pd_layout): 32 bytes, shared by all blocks alike
 
-The number's offset in its block (0 to 9,999), divided by the layout's `span`, names the one line that can hold it.
+The number's offset in its block (0 to 9,999), divided by the layout's `span`, names the one line that can hold it. Thin
+neighbours share a line: `shift` is where in it a block begins.
 
 **In a line.** Entries hold a *local* code of `w` bits; `words[slot.palette + local]` is the entry's word.
 
-    bitmap line   bit 511-r: the line's number r has an entry; byte k counts the entries before number 64k, so that
-                  rank is one load and one popcount; between both, from bit `value_base`, the local codes in order
+    bitmap line   bit 511-r: the line's number r has an entry; between counts and bitmap the local codes, in order,
+                  value i at bit i * `value_step`, from value number `value_base` on; byte k is that plus the entries
+                  before number 64k, so that a value's place is one load and one popcount
     list line     16-bit lanes: `key_mask` bits of number-in-line, all ones where empty; the local code sits above the
-                  key in the same lane (`value_step` 16), or, where it does not fit, behind the last key lane
+                  key in the same lane (`value_step` 16), or, where it does not fit, behind the last key lane; from bit
+                  `value_base` either way
 
     word          u32: bits 0-15 route code, 16 entry of its own, 17 the word `value_mask + 1` further on stands for
                   this number's range
@@ -68,7 +67,7 @@ SECTIONS = {
     "words": 4,
     "layouts": 32,
     "directory": 16,
-    "leaf": 16,
+    "leaf": 4,
     "mid": 4,
     "top": 4,
     "checks": 8,

@@ -44,27 +44,10 @@ typedef struct {
 #undef KERNEL
 #undef PD_AVX2
 
-#define PD_AVX512 1
-#define KERNEL(name) pd_avx512_##name
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,avx512f,avx512bw,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,avx512f,avx512bw,bmi,bmi2,lzcnt,popcnt")
-#endif
-#include "probe.h"
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
-#undef KERNEL
-#undef PD_AVX512
 #endif
 
 static const pd_kernel pd_kernels[] = {
 #ifdef PD_X86
-    {"avx512", pd_avx512_find_one, pd_avx512_find_many, pd_avx512_match_many},
     {"avx2", pd_avx2_find_one, pd_avx2_find_many, pd_avx2_match_many},
 #endif
     {"portable", pd_portable_find_one, pd_portable_find_many, pd_portable_match_many},
@@ -74,9 +57,7 @@ static const pd_kernel pd_kernels[] = {
 static int pd_kernel_runs(size_t which) {
 #ifdef PD_X86
     __builtin_cpu_init();
-    if (which == 0)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("bmi2");
-    if (which == 1) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+    if (which == 0) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
 #endif
     return which + 1 == PD_KERNELS;
 }

@@ -14,20 +14,18 @@ typedef struct {
     const pd_slot *slot;
     const pd_layout *layout;
     const uint8_t *line;
-    uint16_t offset;   /* of the number in its block */
-    uint16_t relative; /* of the number in its line */
+    uint32_t offset;   /* of the number in its block */
+    uint32_t relative; /* of the number in its line */
 } KERNEL(flight);
 
+/* `number` is below 2^50: the top covers that much, and has nothing from 10^15 on. */
 static inline void KERNEL(locate)(const pd_image *image, uint64_t number, KERNEL(flight) *flight) {
-    number = number < PD_LIMIT ? number : 0;
     uint64_t block = number / PD_BLOCK;
-    uint64_t mid = image->top[block >> (PD_MID_BITS + PD_LEAF_BITS + PD_GROUP_BITS)];
-    uint64_t leaf = image->mid[mid << PD_MID_BITS | (block >> (PD_LEAF_BITS + PD_GROUP_BITS) & (PD_MID - 1))];
-    const pd_leaf *entry = &image->leaf[leaf << PD_LEAF_BITS | (block >> PD_GROUP_BITS & (PD_LEAF - 1))];
-    uint64_t upto = entry->blocks << (~block & 63); /* this block's bit on top, those before it under it */
-    uint64_t own = (uint64_t)__builtin_popcountll(upto) & -(upto >> 63);
-    flight->slot = &image->directory[entry->base + own];
-    flight->offset = (uint16_t)(number - block * PD_BLOCK);
+    uint32_t mid = image->top[block >> (PD_MID_BITS + PD_LEAF_BITS + PD_GROUP_BITS)];
+    uint32_t leaf = image->mid[mid + ((uint32_t)(block >> (PD_LEAF_BITS + PD_GROUP_BITS)) & (PD_MID - 1))];
+    uint32_t slot = image->leaf[leaf + ((uint32_t)(block >> PD_GROUP_BITS) & (PD_LEAF - 1))];
+    flight->slot = &image->directory[slot + ((uint32_t)block & (PD_GROUP - 1))];
+    flight->offset = (uint32_t)(number - block * PD_BLOCK);
     __builtin_prefetch(flight->slot);
 }
 
@@ -36,9 +34,9 @@ static inline void KERNEL(aim)(const pd_image *image, KERNEL(flight) *flight) {
     const pd_layout *layout = &image->layouts[slot->layout];
     uint32_t line = (uint32_t)(((uint64_t)flight->offset * layout->line_factor) >> PD_FACTOR_BITS);
     flight->layout = layout;
-    flight->relative = (uint16_t)(flight->offset - line * layout->span);
+    flight->relative = flight->offset - line * layout->span + slot->shift;
     flight->line = image->lines + (uint64_t)(slot->first_line + line) * PD_LINE;
-    __builtin_prefetch(flight->line);
+    __builtin_prefetch(flight->line, 0, 2);
 }
 
 /* Whether the line's page has matched its checksum; names the page. */
@@ -49,10 +47,7 @@ static inline int KERNEL(verified)(const pd_image *image, const KERNEL(flight) *
 
 /* Lanes of 16 bits, bit k set where lane k & mask == key. */
 static inline uint32_t KERNEL(lanes)(const uint8_t *line, uint16_t mask, uint16_t key) {
-#if defined(PD_AVX512)
-    __m512i different = _mm512_xor_si512(_mm512_loadu_si512(line), _mm512_set1_epi16((short)key));
-    return _mm512_testn_epi16_mask(different, _mm512_set1_epi16((short)mask));
-#elif defined(PD_AVX2)
+#if defined(PD_AVX2)
     __m256i masks = _mm256_set1_epi16((short)mask), keys = _mm256_set1_epi16((short)key);
     __m256i low = _mm256_and_si256(_mm256_loadu_si256((const __m256i *)line), masks);
     __m256i high = _mm256_and_si256(_mm256_loadu_si256((const __m256i *)(line + 32)), masks);
@@ -78,34 +73,40 @@ static inline uint32_t KERNEL(lanes)(const uint8_t *line, uint16_t mask, uint16_
 #endif
 }
 
+/* The bits of a value that starts at bit `bit`; eight bytes from there lie inside the line. */
+static inline uint64_t KERNEL(value)(const uint8_t *line, uint32_t bit) {
+    uint64_t values;
+    memcpy(&values, line + (bit >> 3), 8);
+    return values >> (bit & 7);
+}
+
 /* Where the word that answers is: that of the number's entry, or `*native`, where always that of its range is. No
  * branch depends on which: with half the numbers ported, the processor would guess wrong half the time. */
 static inline uint32_t KERNEL(answer)(const KERNEL(flight) *flight, uint32_t *native) {
     const pd_slot *slot = flight->slot;
     const pd_layout *layout = flight->layout;
     const uint8_t *line = flight->line;
-    uint32_t relative = flight->relative, position, bit, byte, found;
+    uint32_t relative = flight->relative, local, found;
     if (layout->kind == PD_BITMAP) {
         uint64_t upto;
-        memcpy(&upto, line + 56 - 8 * (relative >> 6), 8);
+        uint64_t word = relative >> 6;
+        memcpy(&upto, line + 56 - 8 * word, 8);
         upto >>= ~relative & 63;
         found = (uint32_t)upto & 1;
-        position = line[relative >> 6] + (uint32_t)__builtin_popcountll(upto >> 1);
-        bit = layout->value_base + position * layout->value_step;
-        byte = bit >> 3 & 63; /* the bitmap behind the values keeps eight bytes from here inside the line */
+        uint32_t place = line[word] + (uint32_t)__builtin_popcountll(upto >> 1);
+        local = (uint32_t)KERNEL(value)(line, place * layout->value_step & 511);
     } else {
         uint32_t lanes = KERNEL(lanes)(line, layout->key_mask, (uint16_t)relative) & layout->lanes;
         found = lanes != 0;
-        position = (uint32_t)__builtin_ctz(lanes | 0x80000000u);
-        bit = layout->value_base + position * layout->value_step;
-        byte = bit >> 3 < PD_LINE - 8 ? bit >> 3 : PD_LINE - 8;
+        uint32_t lane = (uint32_t)__builtin_ctz(lanes | 0x80000000u);
+        uint32_t bit = layout->value_base + lane * layout->value_step;
+        uint32_t over = bit > 448 ? bit - 448 : 0;
+        local = (uint32_t)(KERNEL(value)(line, bit - over) >> over);
     }
-    uint64_t values;
-    memcpy(&values, line + byte, 8);
-    uint32_t local = (uint32_t)(values >> ((bit - 8 * byte) & 63)) & layout->value_mask;
     uint32_t cell = (uint32_t)(((uint64_t)flight->offset * layout->cell_factor) >> PD_FACTOR_BITS);
+    uint32_t entry = slot->palette + (local & layout->value_mask);
     *native = slot->natives + cell;
-    return *native ^ ((*native ^ (slot->palette + local)) & -found);
+    return *native ^ ((*native ^ entry) & -found);
 }
 
 /* Returns 1 and fills `answer` and `around` (the range's code), or 0 with the page to verify first. */
@@ -113,7 +114,7 @@ static int KERNEL(find_one)(const pd_image *image, uint64_t number, uint32_t *an
                             uint32_t *page) {
     KERNEL(flight) flight;
     uint32_t word, native;
-    KERNEL(locate)(image, number, &flight);
+    KERNEL(locate)(image, number < PD_LIMIT ? number : 0, &flight);
     KERNEL(aim)(image, &flight);
     if (!KERNEL(verified)(image, &flight, page)) return 0;
     word = KERNEL(answer)(&flight, &native);
@@ -123,64 +124,49 @@ static int KERNEL(find_one)(const pd_image *image, uint64_t number, uint32_t *an
     return 1;
 }
 
-/* A sliding window: while number i is answered, the line of i + D and the directory slot of i + 2D are under way. It
- * never drains between groups, so the memory system always has about D lines to fetch. Flights lie in a row, so that
- * the three places are fixed distances apart; every PD_STRIDE numbers the row moves back to the start. */
-#define PD_AHEAD 24
-#define PD_STRIDE 192
+/* Many dips, a stage at a time for PD_TOGETHER of them. A loop of one stage is short, so the processor's window holds
+ * many turns of it and their cache misses overlap; loops over all three stages at once, however far ahead they fetch,
+ * leave it two or three. Lines are fetched into the second-level cache, which has more misses in flight than the first. */
+#define PD_TOGETHER 64
 
 static inline __attribute__((always_inline)) size_t KERNEL(many)(
-    const pd_image *image, const uint64_t *numbers, void *out, size_t count, int wide, int all_verified,
-    uint32_t *page) {
-    KERNEL(flight) row[PD_STRIDE + 2 * PD_AHEAD];
-    size_t limit = count; /* numbers from here on wait for a page to be verified */
-    for (size_t i = 0; i < 2 * PD_AHEAD && i < count; i++) KERNEL(locate)(image, numbers[i], &row[i]);
-    for (size_t i = 0; i < PD_AHEAD && i < limit; i++) {
-        KERNEL(aim)(image, &row[i]);
-        if (!all_verified && !KERNEL(verified)(image, &row[i], page)) limit = i;
-    }
-    size_t i = 0;
-#define PD_ANSWER_TO(flight)                                                                                     \
-    do {                                                                                                           \
-        uint32_t native, answer = image->words[KERNEL(answer)(flight, &native)];                                   \
-        if (wide) ((uint32_t *)out)[i] = answer & PD_ANSWER;                                                       \
-        else ((uint16_t *)out)[i] = (uint16_t)answer;                                                              \
-    } while (0)
-    while (limit == count && i + PD_STRIDE + 2 * PD_AHEAD <= count) {
-        KERNEL(flight) *flight = row;
-        for (size_t stop = i + PD_STRIDE; i < stop; i++, flight++) {
-            KERNEL(locate)(image, numbers[i + 2 * PD_AHEAD], flight + 2 * PD_AHEAD);
-            KERNEL(aim)(image, flight + PD_AHEAD);
-            if (!all_verified && __builtin_expect(!KERNEL(verified)(image, flight + PD_AHEAD, page), 0)) {
-                limit = i + PD_AHEAD;
-                break;
+    const pd_image *image, const uint64_t *numbers, void *out, size_t count, uint32_t *page, int wide,
+    int all_verified) {
+    KERNEL(flight) flights[PD_TOGETHER];
+    for (size_t start = 0; start < count; start += PD_TOGETHER) {
+        size_t together = count - start < PD_TOGETHER ? count - start : PD_TOGETHER, ready = together;
+        uint64_t any = 0;
+        for (size_t i = 0; i < together; i++) any |= numbers[start + i];
+        if (any >> PD_TOP_BITS == 0) {
+            for (size_t i = 0; i < together; i++) KERNEL(locate)(image, numbers[start + i], &flights[i]);
+        } else {
+            for (size_t i = 0; i < together; i++) {
+                KERNEL(locate)(image, numbers[start + i] < PD_LIMIT ? numbers[start + i] : 0, &flights[i]);
             }
-            PD_ANSWER_TO(flight);
         }
-        memcpy(row, flight, 2 * PD_AHEAD * sizeof row[0]);
-    }
-    /* The last numbers, or those before a page that waits: nothing new is started beyond them. */
-    for (size_t j = 0; i < limit; i++, j++) {
-        if (i + 2 * PD_AHEAD < limit) KERNEL(locate)(image, numbers[i + 2 * PD_AHEAD], &row[j + 2 * PD_AHEAD]);
-        if (limit == count && i + PD_AHEAD < count) {
-            KERNEL(aim)(image, &row[j + PD_AHEAD]);
-            if (!all_verified && !KERNEL(verified)(image, &row[j + PD_AHEAD], page)) limit = i + PD_AHEAD;
+        for (size_t i = 0; i < ready; i++) {
+            KERNEL(aim)(image, &flights[i]);
+            if (!all_verified && __builtin_expect(!KERNEL(verified)(image, &flights[i], page), 0)) ready = i;
         }
-        PD_ANSWER_TO(&row[j]);
+        for (size_t i = 0; i < ready; i++) {
+            uint32_t native, answer = image->words[KERNEL(answer)(&flights[i], &native)];
+            if (wide) ((uint32_t *)out)[start + i] = answer & PD_ANSWER;
+            else ((uint16_t *)out)[start + i] = (uint16_t)answer;
+        }
+        if (ready < together) return start + ready;
     }
-#undef PD_ANSWER_TO
-    return limit;
+    return count;
 }
 
 /* How many numbers were answered; fewer than `count` means `page` must be verified before going on. */
 static size_t KERNEL(find_many)(const pd_image *image, const uint64_t *numbers, uint16_t *codes, size_t count,
                                 uint32_t *page) {
-    return image->all_verified ? KERNEL(many)(image, numbers, codes, count, 0, 1, page)
-                               : KERNEL(many)(image, numbers, codes, count, 0, 0, page);
+    return image->all_verified ? KERNEL(many)(image, numbers, codes, count, page, 0, 1)
+                               : KERNEL(many)(image, numbers, codes, count, page, 0, 0);
 }
 
 static size_t KERNEL(match_many)(const pd_image *image, const uint64_t *numbers, uint32_t *answers, size_t count,
                                  uint32_t *page) {
-    return image->all_verified ? KERNEL(many)(image, numbers, answers, count, 1, 1, page)
-                               : KERNEL(many)(image, numbers, answers, count, 1, 0, page);
+    return image->all_verified ? KERNEL(many)(image, numbers, answers, count, page, 1, 1)
+                               : KERNEL(many)(image, numbers, answers, count, page, 1, 0);
 }

@@ -6,8 +6,6 @@ whole nodes, and nodes that cover one range alone are shared. Called once at the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
@@ -15,17 +13,7 @@ from portdip.index.ranges import Codes, Numbers
 
 GROUP_NUMBERS = 640_000
 LEAF, MID, TOP = 256, 2048, 4096
-LEAF_ENTRY = np.dtype([("blocks", "<u8"), ("base", "<u4"), ("unused", "<u4")])
 Nodes = npt.NDArray[np.uint32]
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Groups with slots of their own, by increasing `group`; `base` is the slot that stands for the other blocks."""
-
-    group: Numbers
-    blocks: Numbers
-    base: Nodes
 
 
 def code_at(first: Numbers, last: Numbers, code: Codes, numbers: Numbers) -> Codes:
@@ -45,50 +33,61 @@ def boundary_groups(first: Numbers, last: Numbers) -> Numbers:
 
 
 def plant(
-    groups: Groups, first: Numbers, last: Numbers, code: Codes, slot_of_code: Nodes
-) -> tuple[npt.NDArray[np.void], Nodes, Nodes]:
-    """The leaf, mid and top nodes, each level flat: nodes one after another.
+    groups: Numbers, first: Numbers, last: Numbers, code: Codes, slots_of_code: Nodes
+) -> tuple[Nodes, Nodes, Nodes]:
+    """The leaf, mid and top nodes, each level flat; a node says where in the level below its children begin.
 
-    `slot_of_code` (65,536 long) names the slot that answers one range code and nothing else.
+    `groups`, shape (n, 2), increasing: a group with slots of its own, and the first of them. `slots_of_code`
+    (65,536 long) names the first slot of a group that one range covers.
     """
     edges = np.concatenate([first, last + np.uint64(1)]) // np.uint64(GROUP_NUMBERS)
-    held = np.unique(code)
-
-    leaf_ids = np.unique(np.concatenate([groups.group, edges]) // np.uint64(LEAF))
-    spread = leaf_ids[:, None] * np.uint64(LEAF) + np.arange(LEAF, dtype=np.uint64)
-    starts = (spread.ravel() * np.uint64(GROUP_NUMBERS)).astype(np.uint64)
-    codes = code_at(first, last, code, starts)
-    own = np.zeros(spread.size, dtype=LEAF_ENTRY)
-    own["base"] = slot_of_code[codes]
-    at = np.searchsorted(spread.ravel(), groups.group)
-    own["blocks"][at] = groups.blocks
-    own["base"][at] = groups.base
-    shared = np.zeros((len(held) + 1, LEAF), dtype=LEAF_ENTRY)
-    shared[1:]["base"] = slot_of_code[held][:, None]
-    leaf = np.concatenate([shared.ravel(), own])
-
+    leaf_ids = np.unique(np.concatenate([groups[:, 0], edges]) // np.uint64(LEAF))
     mid_ids = np.unique(leaf_ids // np.uint64(MID))
-    mid = _level(mid_ids, MID, leaf_ids, LEAF * GROUP_NUMBERS, first, last, code, held)
-    top = _level(np.zeros(1, dtype=np.uint64), TOP, mid_ids, MID * LEAF * GROUP_NUMBERS, first, last, code, held)[-TOP:]
-    return leaf, mid, top
+    root = np.zeros(1, dtype=np.uint64)
+    held = np.unique(code)
+    leaf = _level(leaf_ids, LEAF, groups[:, 0], groups[:, 1], GROUP_NUMBERS, slots_of_code, first, last, code)
+    mid = _level(
+        mid_ids, MID, leaf_ids, _own_nodes(held, leaf_ids, LEAF), LEAF * GROUP_NUMBERS, _shared_nodes(held, LEAF),
+        first, last, code,
+    )  # fmt: skip
+    top = _level(
+        root, TOP, mid_ids, _own_nodes(held, mid_ids, MID), MID * LEAF * GROUP_NUMBERS, _shared_nodes(held, MID),
+        first, last, code,
+    )  # fmt: skip
+    return leaf, mid, top[-TOP:]
+
+
+def _shared_nodes(held: Codes, width: int) -> Nodes:
+    """Where the node of each range code begins in a level: first the blank one, then those of the codes held."""
+    begins = np.zeros(65_536, dtype=np.uint32)
+    begins[held] = np.arange(1, len(held) + 1, dtype=np.uint32) * np.uint32(width)
+    return begins
+
+
+def _own_nodes(held: Codes, ids: Numbers, width: int) -> Numbers:
+    """Where the nodes that are not shared begin in a level: behind those that are."""
+    return (np.arange(len(ids), dtype=np.uint64) + np.uint64(len(held) + 1)) * np.uint64(width)
 
 
 def _level(
     ids: Numbers,
     width: int,
     below: Numbers,
+    begins: Numbers,
     numbers_below: int,
+    shared_below: Nodes,
     first: Numbers,
     last: Numbers,
     code: Codes,
-    held: Codes,
 ) -> Nodes:
-    """One level of nodes: blank, one for each code held, then those of `ids`; `below` has nodes of its own there."""
+    """One level of nodes, `width` entries each: blank, one for each code held, then those of `ids`.
+
+    `below` are the places on the level underneath with nodes of their own, which begin at `begins`; a place covered by
+    one range leads to `shared_below` of its code.
+    """
     spread = (ids[:, None] * np.uint64(width) + np.arange(width, dtype=np.uint64)).ravel()
-    node_of_code = np.zeros(65_536, dtype=np.uint32)
-    node_of_code[held] = np.arange(1, len(held) + 1, dtype=np.uint32)
     starts = (spread * np.uint64(numbers_below)).astype(np.uint64)
-    own = node_of_code[code_at(first, last, code, starts)]
-    own[np.searchsorted(spread, below)] = np.arange(len(below), dtype=np.uint32) + np.uint32(len(held) + 1)
-    shared = np.repeat(np.arange(len(held) + 1, dtype=np.uint32), width)
+    own = shared_below[code_at(first, last, code, starts)]
+    own[np.searchsorted(spread, below)] = begins
+    shared = np.repeat(shared_below[np.concatenate([[0], np.unique(code)])], width)
     return np.concatenate([shared, own])

@@ -1,0 +1,110 @@
+"""The engine on whole columns against the tools people use today: pandas, cykhash, Polars, DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+import portdip
+from portdip import Engine
+from portdip.exchange import population
+from portdip.exchange.feeds.options import Options
+from portdip.lookup.load import import_feed, init_store
+
+from .figure import Figure, Size, interleaved, nanoseconds, ratio
+from .populations import CACHE, SEED, Columns, columns, questions
+
+_ROUNDS_MAX = 5
+
+
+def figures(size: Size) -> list[Figure]:
+    drawn = columns("cn", size.numbers, 0.16)
+    engine = portdip.open_engine(_store(drawn, size), resident=True)
+    asked = questions(drawn, size.questions)
+    name = f"{size.numbers / 1e6:g} M"
+    return [*_codes(engine, drawn, asked, size, name), *_strings(engine, drawn, asked, size, name)]
+
+
+def _store(drawn: Columns, size: Size) -> Path:
+    """A store of the same numbers, made as its users make it."""
+    store = CACHE / f"store-{size.numbers}"
+    if not store.exists():
+        rows = CACHE / f"store-{size.numbers}.parquet"
+        population.write(drawn.plan, population.draw(drawn.plan, size.numbers, SEED, 0.16), rows)
+        init_store(store, "bench")
+        import_feed(store, "phone-cn", [], Options(), lambda count, share: None)
+        import_feed(store, "parquet", [rows], Options(), lambda count, share: None)
+    return store
+
+
+def _codes(engine: Engine, drawn: Columns, asked: Any, size: Size, name: str) -> list[Figure]:
+    """Numbers to codes: `route_codes` against a pandas index and a compiled hash map."""
+    import pandas as pd
+    from cykhash import Int64toInt64Map_from_buffers, Int64toInt64Map_to
+
+    frame = pd.Index(np.asarray(drawn.numbers))
+    codes = np.asarray(drawn.codes)
+    table = Int64toInt64Map_from_buffers(np.asarray(drawn.numbers).astype(np.int64), codes.astype(np.int64))
+    asked_signed = asked.view(np.int64)
+    found = np.empty(len(asked), dtype=np.int64)
+
+    def pandas_index() -> Any:
+        rows = frame.get_indexer(asked)
+        return np.where(rows >= 0, codes[rows], 0)
+
+    def cykhash_map() -> None:
+        Int64toInt64Map_to(table, asked_signed, found, stop_at_unknown=False, default_value=0)
+
+    candidates: dict[str, Callable[[], object]] = {
+        "route_codes": lambda: engine.route_codes(asked),
+        "pandas get_indexer": pandas_index,
+        "cykhash": cykhash_map,
+    }
+    times = interleaved(candidates, min(size.rounds, _ROUNDS_MAX))
+    better = min(ratio(times, peer, "route_codes") for peer in ("pandas get_indexer", "cykhash"))
+    detail = {"nanoseconds": nanoseconds(times, len(asked))}
+    return [Figure(f"pandas or cykhash over route_codes, {name}", better, "x", 4.0, "at least", detail)]
+
+
+def _strings(engine: Engine, drawn: Columns, asked: Any, size: Size, name: str) -> list[Figure]:
+    """Strings to carrier and routing number, end to end: `annotate` against find_many and against joins."""
+    import duckdb
+    import polars as pl
+
+    texts = pa.array(asked).cast(pa.string())
+    routes = drawn.plan.routes
+    codes = pa.array(np.asarray(drawn.codes) - np.uint16(1))
+    table = pa.table(
+        {
+            "number": pa.array(np.asarray(drawn.numbers)).cast(pa.string()),
+            "carrier": pa.DictionaryArray.from_arrays(codes, pa.array([route.carrier.id for route in routes])).cast(
+                pa.string()
+            ),
+            "routing_number": pa.DictionaryArray.from_arrays(
+                codes, pa.array([route.routing_number for route in routes])
+            ).cast(pa.string()),
+        }
+    )
+    calls = pa.table({"number": texts})
+    polars_table, polars_calls = pl.from_arrow(table), pl.from_arrow(calls)
+    connection = duckdb.connect()
+    connection.execute("SET threads = 1")
+    connection.register("ported", table)
+    connection.register("calls", calls)
+    candidates: dict[str, Callable[[], object]] = {
+        "find_many": lambda: engine.index.find_many(asked),
+        "annotate": lambda: engine.annotate(texts),
+        "Polars join": lambda: polars_calls.join(polars_table, on="number", how="left"),
+        "DuckDB join": lambda: connection.sql("SELECT * FROM calls LEFT JOIN ported USING (number)").to_arrow_table(),
+    }
+    times = interleaved(candidates, min(size.rounds, _ROUNDS_MAX))
+    better = min(ratio(times, peer, "annotate") for peer in ("Polars join", "DuckDB join"))
+    detail = {"nanoseconds": nanoseconds(times, len(asked))}
+    return [
+        Figure(f"annotate over find_many, {name}", ratio(times, "annotate", "find_many"), "x", 3.0, detail=detail),
+        Figure(f"Polars or DuckDB join over annotate, {name}", better, "x", 4.0, "at least", detail),
+    ]

@@ -1,0 +1,69 @@
+"""Columns to measure on: synthetic ported numbers, drawn once and then mapped, and questions about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from portdip.exchange import population
+from portdip.index import Builder
+
+CACHE = Path("build/bench")
+SEED = 20_261_122
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Sorted numbers (mapped), their codes (mapped), the plan's ranges, and the image built of them."""
+
+    plan: population.Plan
+    numbers: npt.NDArray[np.uint64]
+    codes: npt.NDArray[np.uint16]
+    ranges: npt.NDArray[np.uint64]
+    image: Path
+
+
+def columns(plan_name: str, numbers: int, share: float) -> Columns:
+    """`numbers` ported numbers in blocks with `share` of theirs ported; ranges only of the blocks used."""
+    stem = CACHE / f"{plan_name}-{numbers}-{share}"
+    plan = population.plan(plan_name)
+    if not stem.with_suffix(".ranges.npy").exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        chunks = list(population.draw(plan, numbers, SEED, share))
+        np.save(stem.with_suffix(".numbers.npy"), np.concatenate([chunk.numbers for chunk in chunks]))
+        np.save(stem.with_suffix(".codes.npy"), np.concatenate([chunk.codes for chunk in chunks]))
+        used = np.unique(np.concatenate([np.unique(chunk.numbers // 10_000) for chunk in chunks]))
+        blocks = plan.ranges[:, 0] // 10_000
+        np.save(stem.with_suffix(".ranges.npy"), plan.ranges[np.isin(blocks, used)])
+    drawn = Columns(
+        plan,
+        np.load(stem.with_suffix(".numbers.npy"), mmap_mode="r"),
+        np.load(stem.with_suffix(".codes.npy"), mmap_mode="r"),
+        np.load(stem.with_suffix(".ranges.npy")),
+        stem.with_suffix(".image"),
+    )
+    if not drawn.image.exists():
+        build(drawn)
+    return drawn
+
+
+def build(drawn: Columns) -> None:
+    """Build the image of the columns, a chunk at a time so that mapped columns need not be in memory at once."""
+    with Builder(drawn.image, drawn.ranges) as builder:
+        for start in range(0, len(drawn.numbers), 1 << 22):
+            builder.add(drawn.numbers[start : start + (1 << 22)], drawn.codes[start : start + (1 << 22)])
+
+
+def questions(drawn: Columns, count: int) -> npt.NDArray[np.uint64]:
+    """`count` numbers in random order: half have an entry, half have none but lie in the same blocks."""
+    random = np.random.default_rng(SEED)
+    present = drawn.numbers[np.sort(random.integers(0, len(drawn.numbers), count - count // 2))]
+    near = drawn.numbers[np.sort(random.integers(0, len(drawn.numbers), 2 * count))]
+    candidates = near // 10_000 * 10_000 + random.integers(0, 10_000, len(near), dtype=np.uint64)
+    places = np.searchsorted(drawn.numbers, candidates)
+    absent = candidates[drawn.numbers[np.minimum(places, len(drawn.numbers) - 1)] != candidates]
+    asked = np.concatenate([present, random.permutation(absent)[: count // 2]])
+    return random.permutation(asked)

@@ -1,0 +1,1 @@
+"""A table of numbers in, a table of routes out."""

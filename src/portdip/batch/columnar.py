@@ -1,0 +1,124 @@
+"""Parquet and Arrow files, annotated batch by batch. All other columns pass as they came."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from portdip import files
+from portdip.batch import columns
+from portdip.batch.piece import Answered, Piece, count
+from portdip.errors import AnnotateError
+from portdip.lookup.engine import Engine
+
+#: File names of this kind: Parquet, Arrow's file format, Arrow's stream format.
+SUFFIXES = (".parquet", ".arrow", ".arrows")
+
+#: Small enough that the batches under way fit in memory whatever their columns, large enough for a row group.
+_BATCH_ROWS = 131_072
+_BUFFER_BYTES = 1 << 20
+
+
+class Columnar:
+    """One Parquet or Arrow file. `read` and `writing` belong to one thread each, `answer` to any."""
+
+    def __init__(self, engine: Engine, source: Path, target: Path, column: str, prefix: str) -> None:
+        self._engine = engine
+        self._target = target
+        self._source = source
+        with _readable(source):
+            schema, self._batches = _open(source)
+            self._place = columns.find(schema.names, column, source)
+            columns.check(schema.field(self._place).type, column, source)
+            for field in columns.added(schema.names, prefix, source):
+                schema = schema.append(field)
+        self._schema = schema
+
+    def read(self) -> Iterator[Piece[pa.RecordBatch]]:
+        """The batches of the source."""
+        with _readable(self._source):
+            yield from self._batches
+
+    def answer(self, piece: Piece[pa.RecordBatch]) -> Answered[pa.RecordBatch]:
+        """A batch with its answers beside it."""
+        batch = piece.content
+        if self._source.suffix != ".parquet":
+            # Offsets that came from the file, not from a decoder, may point anywhere.
+            with _readable(self._source):
+                batch.validate(full=True)
+        answers = self._engine.annotate(columns.readable(batch.column(self._place)))
+        both = pa.RecordBatch.from_arrays([*batch.columns, *answers.columns], schema=self._schema)
+        return Answered(both, piece.share, count(answers))
+
+    @contextlib.contextmanager
+    def writing(self, file: BinaryIO) -> Iterator[Callable[[pa.RecordBatch], Any]]:
+        """What takes the annotated batches in order and writes them to `file`, as the target's name says."""
+        makers = {".parquet": pq.ParquetWriter, ".arrow": pa.ipc.new_file, ".arrows": pa.ipc.new_stream}
+        try:
+            with makers[self._target.suffix](file, self._schema) as writer:
+                yield writer.write_batch
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise AnnotateError(
+                f"a column cannot be written as {self._target.suffix}",
+                where=str(self._target),
+                got=str(error),
+            ) from error
+
+
+@contextlib.contextmanager
+def _readable(source: Path) -> Iterator[None]:
+    """Says which file it is that Arrow cannot read, and leaves what the system says of it alone."""
+    try:
+        yield
+    except (
+        pa.ArrowException,
+        ValueError,
+        KeyError,
+        OSError,
+    ) as error:  # KeyError: a type that pyarrow has no class for
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise AnnotateError(f"the file cannot be read as {source.suffix}", where=str(source), got=str(error)) from error
+
+
+def _open(source: Path) -> tuple[pa.Schema, Iterator[Piece[pa.RecordBatch]]]:
+    if source.suffix == ".parquet":
+        # Read ahead (`pre_buffer`), it would keep every byte read until the end.
+        parquet = pq.ParquetFile(source, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+        return parquet.schema_arrow, _parquet(parquet)
+    if source.suffix == ".arrow":
+        # Mapped, so that a batch larger than memory is read a slice at a time.
+        mapped = files.map_readonly(source)
+        reader = pa.ipc.open_file(pa.py_buffer(mapped))
+        return reader.schema, _arrow(reader, mapped)
+    stream = pa.OSFile(str(source))
+    reader = pa.ipc.open_stream(stream)
+    return reader.schema, _arrow_stream(reader, stream)
+
+
+def _parquet(parquet: pq.ParquetFile) -> Iterator[Piece[pa.RecordBatch]]:
+    rows, done = parquet.metadata.num_rows, 0
+    for batch in parquet.iter_batches(_BATCH_ROWS):
+        done += len(batch)
+        yield Piece(batch, done / max(rows, 1))
+
+
+def _arrow(reader: pa.ipc.RecordBatchFileReader, mapped: mmap.mmap) -> Iterator[Piece[pa.RecordBatch]]:
+    for place in range(reader.num_record_batches):
+        batch = reader.get_batch(place)
+        for row in range(0, len(batch), _BATCH_ROWS):
+            done = min(1.0, (row + _BATCH_ROWS) / len(batch))
+            yield Piece(batch.slice(row, _BATCH_ROWS), (place + done) / reader.num_record_batches)
+            # Give back the pages read so far; batches under way fetch theirs again from the system's cache.
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def _arrow_stream(reader: pa.ipc.RecordBatchStreamReader, stream: pa.OSFile) -> Iterator[Piece[pa.RecordBatch]]:
+    for batch in reader:
+        yield Piece(batch, stream.tell() / stream.size())

@@ -1,0 +1,71 @@
+"""The column to annotate and the columns to add: found, checked, and turned into what the engine reads."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import types
+
+from portdip.errors import AnnotateError, MissingColumnError
+from portdip.lookup.answers import SCHEMA
+
+
+def find(names: Sequence[str], column: str, source: Path) -> int:
+    """The position of `column` among `names`; MissingColumnError says which there are."""
+    places = [place for place, name in enumerate(names) if name == column]
+    if len(places) == 1:
+        return places[0]
+    if places:
+        raise AnnotateError("two columns have this name", where=str(source), got=repr(column))
+    near = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
+    raise MissingColumnError(
+        f"no column {column!r}",
+        where=str(source),
+        got="the columns " + ", ".join(names),
+        fix=f"Did you mean --column {near[0]}?" if near else "Name one of them with --column.",
+    )
+
+
+def added(names: Sequence[str], prefix: str, source: Path) -> list[pa.Field]:
+    """The fields to add, their names after `prefix`; AnnotateError if the file has one of them already."""
+    fields = [field.with_name(prefix + field.name) for field in SCHEMA]
+    taken = [field.name for field in fields if field.name in names]
+    if taken:
+        raise AnnotateError(
+            f"the file has a column {taken[0]!r} already",
+            where=str(source),
+            fix="Choose other names for the new columns, such as --prefix new_.",
+        )
+    return fields
+
+
+def check(kind: pa.DataType, column: str, source: Path) -> None:
+    """Raise AnnotateError unless numbers can be read from columns of this type: text and whole numbers."""
+    inner = kind.value_type if types.is_dictionary(kind) else kind
+    if _is_text(inner) or types.is_integer(inner):
+        return
+    why = " because it holds no more than 15 or 16 digits and prints none of them reliably"
+    raise AnnotateError(
+        f"column {column!r} cannot hold phone numbers",
+        where=str(source),
+        expected="strings or integers",
+        got=f"{kind}, refused{why}" if types.is_floating(inner) else str(kind),
+        fix="Write the numbers as strings or as 64-bit integers.",
+    )
+
+
+def readable(numbers: pa.Array) -> pa.Array:
+    """The same numbers as an array that the engine reads, of a type that `check` let pass."""
+    if types.is_dictionary(numbers.type):
+        numbers = numbers.dictionary_decode()
+    if _is_text(numbers.type) or types.is_uint64(numbers.type):
+        return numbers
+    # A negative number becomes one far above 15 digits: as invalid as it was.
+    return numbers.cast(pa.int64()).view(pa.uint64())
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))

@@ -1,0 +1,153 @@
+"""A column of numbers in, a record batch of answers out.
+
+The work is cut into blocks small enough that numbers and matches stay in the nearest cache between the three
+passes: text to numbers, numbers to matches (the index), matches to columns. All three release the
+interpreter's lock.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from portdip.errors import UnknownRouteError
+from portdip.index import Index
+from portdip.lookup._answers import CODES, Answers
+from portdip.lookup._digits import LAYOUTS, NumberColumn
+from portdip.route import Route, Status
+
+#: Rows handled at a time; a multiple of 64, so that no two threads share a word of a bitmap.
+_BLOCK = 16_384
+
+STATUSES = pa.array([Status.PORTED, Status.NATIVE, Status.UNALLOCATED, Status.INVALID], pa.string())
+
+SCHEMA = pa.schema(
+    [
+        pa.field("carrier", pa.dictionary(pa.int32(), pa.string())),
+        pa.field("routing_number", pa.dictionary(pa.int32(), pa.string())),
+        pa.field("ported", pa.bool_()),
+        pa.field("status", pa.dictionary(pa.int8(), pa.string())),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What route codes read as in a record batch.
+
+    `carriers` (ids) and `routing_numbers` are Arrow string dictionaries; `indices`, int32 of shape (65536,
+    2), holds for each route code its place in both, -1 where no route has the code.
+    """
+
+    carriers: pa.Array
+    routing_numbers: pa.Array
+    indices: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, routes: Mapping[int, Route]) -> Labels:
+        """The labels of a table of routes."""
+        carriers: dict[str, int] = {}
+        routing_numbers: dict[str, int] = {}
+        indices = np.full((CODES, 2), -1, dtype=np.int32)
+        indices[0] = 0  # no route: the row is null, whatever its index
+        for code, route in routes.items():
+            indices[code] = (
+                carriers.setdefault(route.carrier.id, len(carriers)),
+                routing_numbers.setdefault(route.routing_number, len(routing_numbers)),
+            )
+        return cls(pa.array(carriers, pa.string()), pa.array(routing_numbers, pa.string()), indices)
+
+
+def answer(index: Index, labels: Labels, numbers: pa.Array | pa.ChunkedArray, threads: int = 1) -> pa.RecordBatch:
+    """A record batch of SCHEMA with one row for each of `numbers`, nulls for nulls.
+
+    `numbers` is an Arrow array or chunked array of string, large_string, string_view or uint64; anything else
+    raises TypeError. Raises UnknownRouteError when the index holds a route code that `labels` lacks.
+    """
+    source = _Source(numbers)
+    answers = Answers(source.rows, labels.indices)
+
+    def fill(first: int, last: int) -> None:
+        block = np.empty(_BLOCK, dtype=np.uint64)
+        matches = np.empty(_BLOCK, dtype=np.uint32)
+        for row in range(first, last, _BLOCK):
+            count = min(_BLOCK, last - row)
+            source.read(row, block[:count])
+            index.match_many(block[:count], out=matches[:count])
+            if not answers.put(row, block[:count], matches[:count]):
+                raise unknown_route()
+
+    _share(source.rows, threads, fill)
+    return _record_batch(source.rows, answers, labels)
+
+
+def unknown_route(got: str = "") -> UnknownRouteError:
+    """What to raise where the index holds a code without a route."""
+    return UnknownRouteError(
+        "the index names a route that the store does not have",
+        got=got,
+        fix="Run `portdip verify` on the store and import it anew.",
+    )
+
+
+class _Source:
+    """The numbers of all chunks of an Arrow column, readable from any row on."""
+
+    def __init__(self, numbers: Any) -> None:
+        if not isinstance(numbers, pa.Array | pa.ChunkedArray) or str(numbers.type) not in LAYOUTS:
+            got = getattr(numbers, "type", None) or type(numbers).__name__
+            raise TypeError(f"numbers must be an Arrow array of {', '.join(LAYOUTS)}, not {got}")
+        chunks = numbers.chunks if isinstance(numbers, pa.ChunkedArray) else [numbers]
+        self._columns = [NumberColumn(chunk) for chunk in chunks if len(chunk)]
+        self._starts = list(accumulate(map(len, self._columns), initial=0))
+        self.rows = len(numbers)
+
+    def read(self, row: int, out: npt.NDArray[np.uint64]) -> None:
+        while len(out):
+            chunk = bisect_right(self._starts, row) - 1
+            count = min(len(out), self._starts[chunk + 1] - row)
+            self._columns[chunk].read(row - self._starts[chunk], out[:count])
+            row, out = row + count, out[count:]
+
+
+def _share(rows: int, threads: int, fill: Any) -> None:
+    """Call `fill(first, last)` for all rows, in as many pieces at once as there are threads."""
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, not {threads}")
+    blocks = -(-rows // _BLOCK)
+    size = -(-blocks // threads) * _BLOCK
+    if size >= rows:
+        fill(0, rows)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for piece in [pool.submit(fill, first, min(first + size, rows)) for first in range(0, rows, size)]:
+            piece.result()
+
+
+def _record_batch(rows: int, answers: Answers, labels: Labels) -> pa.RecordBatch:
+    known, present = pa.py_buffer(answers.known), pa.py_buffer(answers.present)
+
+    def indices(kind: pa.DataType, validity: pa.Buffer, values: npt.NDArray[Any]) -> pa.Array:
+        return pa.Array.from_buffers(kind, rows, [validity, pa.py_buffer(values)])
+
+    def dictionary(indices: pa.Array, values: pa.Array) -> pa.Array:
+        # Every index was written from `labels`: checking them again would read all rows once more.
+        return pa.DictionaryArray.from_arrays(indices, values, safe=False)
+
+    return pa.RecordBatch.from_arrays(
+        [
+            dictionary(indices(pa.int32(), known, answers.carrier), labels.carriers),
+            dictionary(indices(pa.int32(), known, answers.routing_number), labels.routing_numbers),
+            pa.Array.from_buffers(pa.bool_(), rows, [present, pa.py_buffer(answers.ported)]),
+            dictionary(indices(pa.int8(), present, answers.status), STATUSES),
+        ],
+        schema=SCHEMA,
+    )

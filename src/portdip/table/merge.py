@@ -1,0 +1,199 @@
+"""Imported rows in any order, and the table so far, to the next table in order, in memory that does not grow.
+
+Rows are held until `RUN_ROWS` are there, put in order and spilled as one sorted run, an Arrow file; input
+that already is in order makes one long run and is never sorted. The runs and the table so far are then read
+side by side, a window of each at a time: every row up to the smallest of the windows' last numbers can be put
+in order and sent on. Each step is a few calls over whole columns; nothing is done row by row.
+
+Runs have the columns of numbers.arrow. Until the merge, the `version` of an imported row says where it came
+from instead (`IMPORTED` set, and the place of `portdip.exchange.rows` below it), so that a number that comes
+twice in one import can be traced to both places.
+
+For one writer; call it from one thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from portdip import files
+from portdip.table import schema
+
+#: Rows held in memory before they become part of a run; some 60 MB.
+RUN_ROWS = 1 << 21
+
+#: Set in `version` while a row is on its way: the row is of this import and the other bits are its place.
+IMPORTED = np.uint64(1 << 63)
+
+#: Called with a number that comes twice in one import, the place of the row left out and that of one before it.
+OnRepeat = Callable[[int, int, int], None]
+Repeats = list[tuple[int, int, int]]
+
+
+class Runs:
+    """Collects imported rows into sorted runs under `directory`, each strictly increasing by number.
+
+    Of equal numbers the row that came first is kept and `on_repeat` hears of the others; it may raise to stop
+    the import. Runs are sorted and written by a thread of their own while the next rows come in.
+    """
+
+    def __init__(self, directory: Path, on_repeat: OnRepeat) -> None:
+        self._directory = directory
+        self._on_repeat = on_repeat
+        self._held: list[pa.RecordBatch] = []
+        self._held_rows = 0
+        self._paths: list[Path] = []
+        self._open_run = contextlib.ExitStack()
+        self._writer: Any = None
+        self._last = 0
+        self._worker = ThreadPoolExecutor(1, "portdip-spill")
+        self._spilling: Future[Repeats] | None = None
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        """Take rows of schema `schema.NUMBERS`, `version` holding their place."""
+        self._held.append(rows)
+        self._held_rows += len(rows)
+        if self._held_rows >= RUN_ROWS:
+            self._wait()
+            self._spilling = self._worker.submit(self._spill, self._held)
+            self._held, self._held_rows = [], 0
+
+    def finish(self) -> list[pa.Table]:
+        """All runs, mapped, and what is still held; in the order of import."""
+        self._wait()
+        self.close()
+        runs = [pa.ipc.open_file(pa.py_buffer(files.map_readonly(path))).read_all() for path in self._paths]
+        if self._held:
+            rows, repeats = _in_order(pa.concat_batches(self._held))
+            self._held = []
+            _report(repeats, self._on_repeat)
+            runs.append(pa.Table.from_batches([rows]))
+        return runs
+
+    def close(self) -> None:
+        """End the thread and close the run being written. May be called twice."""
+        self._worker.shutdown()
+        self._open_run.close()
+
+    def _wait(self) -> None:
+        if self._spilling is not None:
+            _report(self._spilling.result(), self._on_repeat)
+            self._spilling = None
+
+    def _spill(self, held: list[pa.RecordBatch]) -> Repeats:
+        """Write the rows as a run, or as more of the last one where they follow it. In the worker thread."""
+        rows = pa.concat_batches(held)
+        held.clear()
+        rows, repeats = _in_order(rows)
+        numbers = rows.column("number").to_numpy()
+        if self._writer is None or numbers[0] <= self._last:
+            self._open_run.close()
+            path = self._directory / f"run-{len(self._paths)}.arrow"
+            file = self._open_run.enter_context(files.create(path))
+            self._writer = self._open_run.enter_context(pa.ipc.new_file(file, schema.NUMBERS))
+            self._paths.append(path)
+        self._writer.write_batch(rows)
+        self._last = numbers[-1]
+        return repeats
+
+
+def merge(runs: list[pa.Table], base: pa.Table, version: int, on_repeat: OnRepeat) -> Iterator[pa.RecordBatch]:
+    """The rows of the next table in order, in batches of at most `BATCH_ROWS`.
+
+    A number of `runs` replaces that of `base` (a table of numbers so far) and gets `version`; of equal
+    numbers in `runs` the earliest run's row is kept and `on_repeat` hears of the others.
+    """
+    sources = [_Source(table) for table in (*runs, base)]
+    while sources := [source for source in sources if not source.done]:
+        limit = max(schema.BATCH_ROWS // len(sources), 1)
+        windows = [source.window(limit) for source in sources]
+        numbers = [window.column("number").to_numpy() for window in windows]
+        bound = min(column[-1] for column in numbers)
+        parts = []
+        for source, window, column in zip(sources, windows, numbers, strict=True):
+            count = int(np.searchsorted(column, bound, side="right"))
+            source.advance(count)
+            if count:
+                parts.append(window.slice(0, count))
+        rows = parts[0]
+        if len(parts) > 1:
+            rows, repeats = _in_order(pa.concat_batches(parts))
+            _report(repeats, on_repeat)
+        yield _versioned(rows, version)
+
+
+def filled(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows with small neighbours joined, still at most `BATCH_ROWS` a batch."""
+    held: list[pa.RecordBatch] = []
+    held_rows = 0
+    for batch in batches:
+        if held_rows + len(batch) > schema.BATCH_ROWS:
+            yield pa.concat_batches(held)
+            held, held_rows = [], 0
+        held.append(batch)
+        held_rows += len(batch)
+    if held:
+        yield pa.concat_batches(held)
+
+
+class _Source:
+    """A sorted table read from its beginning, a window at a time."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._batches = [batch for batch in table.to_batches() if len(batch)][::-1]
+        self._position = 0
+
+    @property
+    def done(self) -> bool:
+        return not self._batches
+
+    def window(self, limit: int) -> pa.RecordBatch:
+        """The next rows, at least one and at most `limit`."""
+        return self._batches[-1].slice(self._position, limit)
+
+    def advance(self, count: int) -> None:
+        self._position += count
+        if self._position == len(self._batches[-1]):
+            self._batches.pop()
+            self._position = 0
+
+
+def _in_order(rows: pa.RecordBatch) -> tuple[pa.RecordBatch, Repeats]:
+    """The rows by number, of equal numbers only the one that stood first; and the imported ones left out."""
+    numbers = rows.column("number").to_numpy()
+    if np.all(numbers[1:] > numbers[:-1]):
+        return rows, []
+    order = np.argsort(numbers, kind="stable")
+    numbers = numbers[order]
+    first = np.ones(len(numbers), dtype=bool)
+    np.not_equal(numbers[1:], numbers[:-1], out=first[1:])
+    repeats: Repeats = []
+    if not first.all():
+        versions = rows.column("version").to_numpy()[order]
+        places = versions & ~IMPORTED
+        left_out = np.flatnonzero(~first & (versions >= IMPORTED))
+        kept = np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))[left_out]
+        columns = numbers[left_out], places[left_out], places[kept]
+        repeats = list(zip(*(column.tolist() for column in columns), strict=True))
+        order = order[first]
+    return rows.take(pa.array(order)), repeats
+
+
+def _report(repeats: Repeats, on_repeat: OnRepeat) -> None:
+    for repeat in repeats:
+        on_repeat(*repeat)
+
+
+def _versioned(rows: pa.RecordBatch, version: int) -> pa.RecordBatch:
+    versions = rows.column("version").to_numpy()
+    settled = np.where(versions >= IMPORTED, np.uint64(version), versions)
+    return rows.set_column(
+        schema.NUMBERS.get_field_index("version"), schema.NUMBERS.field("version"), pa.array(settled)
+    )

@@ -1,0 +1,179 @@
+"""Text to numbers: the compiled parser says what `portdip.number.parse` and libphonenumber say, and reads no byte
+outside a text."""
+
+import ctypes
+import mmap
+
+import numpy as np
+import phonenumbers
+import pyarrow as pa
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from portdip import number
+from portdip.errors import InvalidNumberError
+from portdip.lookup._digits import MISSING, NumberColumn, parse
+
+STRINGS = [pa.string(), pa.large_string(), pa.string_view()]
+
+#: What looks like a number and is none, and what is one, far more often than plain random text would.
+texts = (
+    st.from_regex(r"\+?[0-9]{0,18}", fullmatch=True)
+    | st.from_regex(r"[+0-9a٣\x00 -]{0,18}", fullmatch=True)
+    | st.text(max_size=24)
+)
+
+
+def plain(text: str) -> int:
+    try:
+        return number.parse(text)
+    except InvalidNumberError:
+        return 0
+
+
+def read(array: pa.Array) -> list[int]:
+    out = np.full(len(array), 77, dtype=np.uint64)
+    NumberColumn(array).read(0, out)
+    return out.tolist()
+
+
+@given(texts)
+@example("")
+@example("+")
+@example("++1")
+@example("+0")
+@example("1+2345678")
+@example("1234567\x008")
+@example("٨٦١٣٨٠٠١٣٨٠٠٠")
+@example("８６１３８００１３８０００")
+@example("8613800138000 ")
+@example("\ud800")
+def test_one_text_is_parsed_as_the_plain_parser_does(text):
+    assert parse(text) == plain(text)
+
+
+@given(st.lists(st.none() | texts.filter(lambda text: text.isprintable() or "\x00" in text)))
+def test_columns_are_parsed_as_the_plain_parser_does(column):
+    expected = [MISSING if text is None else plain(text) for text in column]
+    for kind in STRINGS:
+        assert read(pa.array(column, kind)) == expected
+
+
+@pytest.mark.parametrize("length", range(21))
+def test_every_length_is_decided_on_its_digits(length):
+    digits = "98765432198765432198"[:length]
+    wrong = [digits[:place] + "x" + digits[place + 1 :] for place in range(length)]
+    column = [digits, f"+{digits}", f"0{digits}"[:length], f"++{digits}", *wrong]
+    expected = [int(digits)] * 2 if 1 <= length <= 15 else [0, 0]
+    expected += [0] * (2 + length)
+    for kind in STRINGS:
+        assert read(pa.array(column, kind)) == expected
+
+
+@pytest.mark.parametrize("place", range(13))
+@pytest.mark.parametrize("length", [4, 8, 13])
+def test_no_other_byte_passes_for_a_digit(length, place):
+    text = bytearray(b"8613800138000"[:length])
+    if place >= length:
+        return
+    for byte in range(256):
+        text[place] = byte
+        array = pa.Array.from_buffers(
+            pa.string(), 1, [None, pa.py_buffer(np.array([0, length], np.int32)), pa.py_buffer(bytes(text))]
+        )
+        spelled = text.decode("latin-1")
+        assert read(array) == [plain(spelled) if byte < 128 else 0], spelled
+
+
+def test_valid_numbers_of_all_countries_are_read_as_libphonenumber_reads_them():
+    checked = 0
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        for kind in range(11):
+            sample = phonenumbers.example_number_for_type(region, kind)
+            if sample is None:
+                continue
+            text = phonenumbers.format_number(sample, phonenumbers.PhoneNumberFormat.E164)
+            again = phonenumbers.parse(text)
+            zeros = "0" * (again.number_of_leading_zeros or 1) if again.italian_leading_zero else ""
+            assert parse(text) == int(f"{again.country_code}{zeros}{again.national_number}"), text
+            checked += 1
+    assert checked > 1000
+
+
+@pytest.mark.parametrize("kind", STRINGS)
+def test_slices_and_nulls_with_text_beneath_are_respected(kind):
+    whole = pa.array(["x", "86138", None, "+12025550123", "447700900123456", "1"], kind)
+    assert read(whole[1:5]) == [86138, MISSING, 12025550123, 447700900123456]
+    nulled = pa.Array.from_buffers(kind, len(whole), [pa.py_buffer(bytes([0b110101])), *whole.buffers()[1:]])
+    assert read(nulled[:5]) == [0, MISSING, 0, MISSING, 447700900123456]
+
+
+def test_pieces_of_a_column_are_read_from_any_row():
+    column = NumberColumn(pa.array(["1", "2", "3", "4"]))
+    out = np.zeros(2, dtype=np.uint64)
+    column.read(1, out)
+    assert out.tolist() == [2, 3]
+    for row in (-1, 3):
+        with pytest.raises(IndexError):
+            column.read(row, out)
+
+
+def test_integers_outside_the_numbering_plan_become_0_and_nulls_stay_nulls():
+    array = pa.array([8613800138000, 0, 10**15 - 1, 10**15, MISSING, None], pa.uint64())
+    assert read(array) == [8613800138000, 0, 10**15 - 1, 0, 0, MISSING]
+
+
+@pytest.mark.parametrize("kind", [*STRINGS, pa.uint64()])
+def test_empty_columns_and_columns_of_nulls_are_read(kind):
+    assert read(pa.array([], kind)) == []
+    assert read(pa.nulls(3, kind)) == [MISSING] * 3
+    if kind != pa.uint64():
+        assert read(pa.array(["", ""], kind)) == [0, 0]
+
+
+def test_other_types_are_refused():
+    with pytest.raises(KeyError):
+        NumberColumn(pa.array([1.5]))
+
+
+@pytest.fixture(scope="module")
+def walled_page():
+    """One page of memory between two that may not be touched, and its address."""
+    area = mmap.mmap(-1, 3 * mmap.PAGESIZE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(area))
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    for wall in (start, start + 2 * mmap.PAGESIZE):
+        assert protect(ctypes.c_void_p(wall), ctypes.c_size_t(mmap.PAGESIZE), 0) == 0
+    yield memoryview(area)[mmap.PAGESIZE : 2 * mmap.PAGESIZE], start + mmap.PAGESIZE
+    for wall in (start, start + 2 * mmap.PAGESIZE):
+        protect(ctypes.c_void_p(wall), ctypes.c_size_t(mmap.PAGESIZE), mmap.PROT_READ | mmap.PROT_WRITE)
+
+
+@pytest.mark.parametrize("plus", ["", "+"])
+@pytest.mark.parametrize("length", range(21))
+def test_no_byte_outside_a_text_is_read(walled_page, length, plus):
+    page, address = walled_page
+    text = (plus + "98765432198765432198"[:length]).encode()
+    for begin in (0, len(page) - len(text)):  # the first byte after a wall, the last before one
+        page[begin : begin + len(text)] = text
+        memory = pa.foreign_buffer(address, len(page), page)
+        for kind, offset in ((pa.string(), np.int32), (pa.large_string(), np.int64)):
+            offsets = pa.py_buffer(np.array([begin, begin + len(text)], dtype=offset))
+            assert read(pa.Array.from_buffers(kind, 1, [None, offsets, memory])) == [plain(text.decode())]
+        view = np.array([len(text), int.from_bytes(text[:4].ljust(4, b"\0"), "little"), 0, begin], dtype=np.int32)
+        if len(text) > 12:
+            assert read(pa.Array.from_buffers(pa.string_view(), 1, [None, pa.py_buffer(view), memory])) == [
+                plain(text.decode())
+            ]
+
+
+@pytest.mark.parametrize("length", range(13))
+def test_no_byte_outside_an_inline_view_is_read(walled_page, length):
+    page, address = walled_page
+    text = b"987654321987"[:length]
+    view = np.int32(length).tobytes() + text.ljust(12, b"\0")
+    for begin in (0, len(page) - 16):
+        page[begin : begin + 16] = view
+        memory = pa.foreign_buffer(address + begin, 16, page)
+        assert read(pa.Array.from_buffers(pa.string_view(), 1, [None, memory])) == [plain(text.decode())]

@@ -1,0 +1,116 @@
+"""Verification: silent on a good store, loud and exact on a damaged one."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from portdip.errors import DamagedSnapshotError, ImageError
+from portdip.exchange.feeds.options import Options
+from portdip.index import build
+from portdip.lookup.load import import_feed, init_store
+from portdip.lookup.verify import verify
+from portdip.table import schema
+from portdip.table.manifest import Manifest, Seal
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = init_store(tmp_path / "store", "test")
+    files = {
+        "ranges.csv": "first,last,carrier\n100000,199999,A\n120000,129999,B\n125000,125099,\n",
+        "ported.csv": "number,carrier\n100001,B\n125050,C\n300000,C\n",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+        import_feed(store.path, "csv", [tmp_path / name], Options(), lambda count, share: None)
+    return store
+
+
+def seal_again(snapshot, **counts):
+    """A manifest that fits the files as they are now, as a writer with a fault would leave it."""
+    old = snapshot.manifest
+    seals = {name: Seal.of(snapshot.path / name) for name in old.files}
+    made = Manifest(old.dataset, old.sequence, old.created, old.as_of, old.previous, old.counts | counts, seals)
+    (snapshot.path / schema.MANIFEST_FILE).write_bytes(made.render())
+
+
+def rewrite(snapshot, name, change):
+    """Put `change(columns)` in the place of the columns of one Arrow file, under a fitting manifest."""
+    path = snapshot.path / name
+    table = pa.ipc.open_file(path.read_bytes()).read_all()
+    changed = pa.table(change(table.to_pydict()), schema=table.schema)
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(changed)
+    seal_again(snapshot)
+
+
+def test_a_good_store(store):
+    checked = {check.what: check.extent for check in verify(store.path)}
+    assert checked["index against numbers"] == "3 numbers"
+    assert checked["index against ranges"] == "12 boundaries of 3 ranges"
+    assert {*schema_files(store)} <= checked.keys()
+
+
+def schema_files(store):
+    return store.current().manifest.files
+
+
+@pytest.mark.parametrize("name", ["numbers.arrow", "ranges.arrow", "routes.arrow", "carriers.arrow", "index.image"])
+def test_every_file_is_checked_against_its_checksum(store, name):
+    path = store.current().path / name
+    damaged = bytearray(path.read_bytes())
+    damaged[-9] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(DamagedSnapshotError, match=f"{name}, block 0"):
+        list(verify(store.path))
+
+
+def test_the_image_is_checked_by_its_own_checksums_too(store):
+    snapshot = store.current()
+    damaged = bytearray(snapshot.image.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    snapshot.image.write_bytes(damaged)
+    seal_again(snapshot)
+    with pytest.raises(ImageError):
+        list(verify(store.path))
+
+
+PLAN = [(100000, 199999, 1), (120000, 129999, 2), (125000, 125099, 0)]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "codes", "plan", "complaint"),
+    [
+        ([100001, 125050, 300000], [2, 3, 2], PLAN, r"wrong code in the index; at .*numbers\.arrow, row 3"),
+        ([100001, 125050], [2, 3], PLAN, "row 3"),
+        ([100001, 125050, 300000, 400000], [2, 3, 3, 1], PLAN, "wrong count of entries"),
+        ([100001, 125050, 300000], [2, 3, 3], PLAN[:2], r"ranges disagree; at .*number 125000; expected route code 0"),
+        ([100001, 125050, 300000], [2, 3, 3], [*PLAN, (200000, 200009, 1)], "number 200000"),
+        ([100001, 125050, 300000], [2, 3, 3], [(100000, 200000, 1), *PLAN[1:]], "number 200000"),
+    ],
+)
+def test_an_index_that_disagrees_with_the_table(store, numbers, codes, plan, complaint):
+    """Ranges the table knows nothing of are only seen where they touch one it knows."""
+    snapshot = store.current()
+    build(np.array(numbers, dtype=np.uint64), np.array(codes, dtype=np.uint16), plan, snapshot.image)
+    seal_again(snapshot)
+    with pytest.raises(DamagedSnapshotError, match=complaint):
+        list(verify(store.path))
+
+
+def test_a_route_code_without_a_route(store):
+    rewrite(store.current(), "numbers.arrow", lambda columns: columns | {"route": [2, 9, 3]})
+    with pytest.raises(DamagedSnapshotError, match=r"known route; at .*numbers\.arrow, row 2"):
+        list(verify(store.path))
+
+
+def test_numbers_out_of_order(store):
+    rewrite(store.current(), "numbers.arrow", lambda columns: columns | {"number": [100001, 300000, 125050]})
+    with pytest.raises(DamagedSnapshotError, match=r"greater than the one before; at .*, row 3"):
+        list(verify(store.path))
+
+
+def test_a_count_that_is_wrong(store):
+    seal_again(store.current(), numbers=4)
+    with pytest.raises(DamagedSnapshotError, match="count of numbers"):
+        list(verify(store.path))

@@ -1,0 +1,123 @@
+"""Rows in any order to rows in order: the whole against a dict."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portdip.table import merge, schema
+
+VERSION = 7
+
+
+def rows_of(entries):
+    """A batch of (number, route) whose places are the routes too, as a draft hands them to the runs."""
+    columns = {
+        "number": [number for number, _ in entries],
+        "route": [route for _, route in entries],
+        "donor": [0] * len(entries),
+        "version": [int(merge.IMPORTED) | route for _, route in entries],
+        "effective": [None] * len(entries),
+    }
+    return pa.record_batch(columns, schema=schema.NUMBERS)
+
+
+def base_of(entries):
+    table = pa.Table.from_batches([rows_of(sorted(entries.items()))])
+    versions = pa.array([1] * len(table), pa.uint64())
+    return table.set_column(3, schema.NUMBERS.field("version"), versions)
+
+
+def content(batches):
+    """(number, route, version) of all rows, which must stand in strict order."""
+    found = [
+        (row["number"], row["route"], row["version"])
+        for batch in batches
+        for row in batch.select(["number", "route", "version"]).to_pylist()
+    ]
+    assert found == sorted(found)
+    return found
+
+
+def run(directory, batches, base, repeats):
+    runs = merge.Runs(directory, lambda *repeat: repeats.append(repeat))
+    for batch in batches:
+        runs.add(rows_of(batch))
+    return list(merge.filled(merge.merge(runs.finish(), base_of(base), VERSION, lambda *r: repeats.append(r))))
+
+
+numbers = st.integers(1, 60)
+routes = st.integers(1, 1000)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Runs and windows of a few rows, so that a few rows show what millions do."""
+
+    def small(run_rows, batch_rows):
+        monkeypatch.setattr(merge, "RUN_ROWS", run_rows)
+        monkeypatch.setattr(schema, "BATCH_ROWS", batch_rows)
+
+    return small
+
+
+@given(
+    batches=st.lists(st.lists(numbers, max_size=12), max_size=8),
+    base=st.dictionaries(numbers, routes),
+    run_rows=st.integers(1, 30),
+    batch_rows=st.integers(1, 30),
+)
+def test_the_merge_is_that_of_dicts(tmp_path_factory, batches, base, run_rows, batch_rows):
+    """The row that comes first in an import stays, imported rows replace older ones, and all repeats are heard of."""
+    place = iter(range(1, 1000))
+    imported = [[(number, next(place)) for number in batch] for batch in batches]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(merge, "RUN_ROWS", run_rows)
+        patch.setattr(schema, "BATCH_ROWS", batch_rows)
+        repeats = []
+        merged = run(tmp_path_factory.mktemp("runs"), imported, base, repeats)
+    expected = {number: (number, route, 1) for number, route in base.items()}
+    first = set()
+    heard = []
+    for batch in imported:
+        for number, route in batch:
+            if number in first:
+                heard.append((number, route))
+            else:
+                first.add(number)
+                expected[number] = (number, route, VERSION)
+    assert content(merged) == sorted(expected.values())
+    assert sorted((number, place) for number, place, _ in repeats) == sorted(heard)
+    assert all(before < place for _, place, before in repeats)
+    assert all(0 < len(batch) <= batch_rows for batch in merged)
+
+
+def test_rows_in_order_make_one_run(tmp_path, small):
+    small(run_rows=2, batch_rows=100)
+    runs = merge.Runs(tmp_path, pytest.fail)
+    for number in range(1, 10, 2):
+        runs.add(rows_of([(number, 1), (number + 1, 1)]))
+    runs.finish()
+    assert [path.name for path in tmp_path.iterdir()] == ["run-0.arrow"]
+
+
+def test_a_repeat_may_stop_the_import(tmp_path, small):
+    def stop(number, place, place_kept):
+        raise KeyError(number)
+
+    small(run_rows=2, batch_rows=100)
+    runs = merge.Runs(tmp_path, stop)
+    runs.add(rows_of([(5, 1), (5, 2)]))
+    with pytest.raises(KeyError, match="5"):
+        runs.finish()
+    runs.close()
+
+
+def test_small_batches_are_joined(small):
+    small(run_rows=1, batch_rows=5)
+    batches = [rows_of([(number, 1)]) for number in range(1, 13)]
+    assert [len(batch) for batch in merge.filled(batches)] == [5, 5, 2]
+
+
+def test_nothing_merges_to_nothing(tmp_path):
+    assert run(tmp_path, [], {}, []) == []
