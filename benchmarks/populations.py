@@ -28,7 +28,7 @@ class Columns:
 
 def columns(plan_name: str, numbers: int, share: float) -> Columns:
     """`numbers` ported numbers in blocks with `share` of theirs ported; ranges only of the blocks used."""
-    stem = CACHE / f"{plan_name}-{numbers}-{share}"
+    stem = CACHE / f"{plan_name}-{numbers}-{share:.0%}"
     plan = population.plan(plan_name)
     if not stem.with_suffix(".ranges.npy").exists():
         CACHE.mkdir(parents=True, exist_ok=True)

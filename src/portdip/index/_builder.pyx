@@ -25,8 +25,8 @@ from portdip.index._plan cimport FlatPlan, split_cells
 
 cdef enum:
     BLOCK = 10000
-    GROUP_BLOCKS = 64
-    GROUP = 640000
+    GROUP_BLOCKS = 16
+    GROUP = 160000
     LINE = 64
     # Keys of 16 bits, one of them kept to mean an empty lane.
     SHARED_NUMBERS_MAX = 65535
@@ -93,10 +93,9 @@ cdef class Builder:
         self._path = Path(path)
         self._file = self._closing.enter_context(files.replacing(self._path))
         self._pages = image.PageWriter(self._file)
-        # Line 0 is blank and the first group's slots answer "none": what has no entries points here.
+        # Line 0 is blank: blocks without entries lead to it.
         self._pages.write(bytes(LINE))
         self._lines = 1
-        self._range_slots(0)
 
     def __enter__(self):
         return self
@@ -174,7 +173,7 @@ cdef class Builder:
         )
 
     cdef _add_group(self, uint64_t group, const uint64_t *numbers, const uint16_t *codes, Py_ssize_t count):
-        """A slot for each of the 64 blocks of a group."""
+        """A slot for each of the 16 blocks of a group."""
         cdef uint64_t start = group * GROUP, end
         cdef int index
         cdef Py_ssize_t taken = 0, before
@@ -297,8 +296,8 @@ cdef class Builder:
     cdef object _one_native(self, int code):
         return array("H", (code,)).tobytes()
 
-    cdef uint32_t _range_slots(self, int code) except? 0:
-        """The first of 64 slots that answer one range's code and nothing else: a group without entries."""
+    def _range_slots(self, int code):
+        """The first of 16 new slots that answer one range's code and nothing else: a group without entries."""
         cdef pd_layout layout
         cdef uint32_t first = <uint32_t>(len(self._slots) // sizeof(pd_slot))
         self._block.count = 0
@@ -326,11 +325,8 @@ cdef class Builder:
 
     cdef _write_tables(self):
         """Everything behind the lines, then the header in front of them."""
-        slots_of_code = np.zeros(65536, dtype=np.uint32)
-        for code in np.unique(self._code).tolist():
-            slots_of_code[code] = self._range_slots(code)
         groups = np.array(sorted(self._groups), dtype=np.uint64).reshape(-1, 2)
-        leaf, mid, top = trie.plant(groups, self._first, self._last, self._code, slots_of_code)
+        leaf, mid, top = trie.plant(groups, self._first, self._last, self._code, self._range_slots)
         palettes = [palette.all_words() for palette in self._palettes.all]
         starts = np.cumsum([0] + [len(palette) for palette in palettes], dtype=np.uint32)
         words = [word for palette in palettes for word in palette]

@@ -6,8 +6,8 @@
 
 #define PD_LIMIT 1000000000000000ull
 #define PD_BLOCK 10000ull
-#define PD_GROUP_BITS 6
-#define PD_LEAF_BITS 8
+#define PD_GROUP_BITS 4
+#define PD_LEAF_BITS 10
 #define PD_MID_BITS 11
 #define PD_TOP 4096
 #define PD_TOP_BITS 50 /* numbers below 2^50 stay inside the top */

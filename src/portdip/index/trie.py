@@ -6,13 +6,16 @@ whole nodes, and nodes that cover one range alone are shared. Called once at the
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from portdip.index.ranges import Codes, Numbers
 
-GROUP_NUMBERS = 640_000
-LEAF, MID, TOP = 256, 2048, 4096
+GROUP_NUMBERS = 160_000
+LEAF, MID, TOP = 1024, 2048, 4096
 Nodes = npt.NDArray[np.uint32]
 
 
@@ -33,61 +36,60 @@ def boundary_groups(first: Numbers, last: Numbers) -> Numbers:
 
 
 def plant(
-    groups: Numbers, first: Numbers, last: Numbers, code: Codes, slots_of_code: Nodes
+    groups: Numbers, first: Numbers, last: Numbers, code: Codes, slots_of: Callable[[int], int]
 ) -> tuple[Nodes, Nodes, Nodes]:
-    """The leaf, mid and top nodes, each level flat; a node says where in the level below its children begin.
+    """The leaf, mid and top nodes, each level flat; an entry says where in the level below its node begins.
 
-    `groups`, shape (n, 2), increasing: a group with slots of its own, and the first of them. `slots_of_code`
-    (65,536 long) names the first slot of a group that one range covers.
+    `groups`, shape (n, 2), increasing: a group with slots of its own, and the first of them. `slots_of(code)` gives the
+    first slot of a group that one range covers; it is asked once for each code that needs one.
     """
     edges = np.concatenate([first, last + np.uint64(1)]) // np.uint64(GROUP_NUMBERS)
     leaf_ids = np.unique(np.concatenate([groups[:, 0], edges]) // np.uint64(LEAF))
     mid_ids = np.unique(leaf_ids // np.uint64(MID))
-    root = np.zeros(1, dtype=np.uint64)
-    held = np.unique(code)
-    leaf = _level(leaf_ids, LEAF, groups[:, 0], groups[:, 1], GROUP_NUMBERS, slots_of_code, first, last, code)
-    mid = _level(
-        mid_ids, MID, leaf_ids, _own_nodes(held, leaf_ids, LEAF), LEAF * GROUP_NUMBERS, _shared_nodes(held, LEAF),
-        first, last, code,
-    )  # fmt: skip
-    top = _level(
-        root, TOP, mid_ids, _own_nodes(held, mid_ids, MID), MID * LEAF * GROUP_NUMBERS, _shared_nodes(held, MID),
-        first, last, code,
-    )  # fmt: skip
-    return leaf, mid, top[-TOP:]
+
+    def level(ids: Numbers, width: int, below: Numbers, numbers_below: int) -> _Level:
+        spread = (ids[:, None] * np.uint64(width) + np.arange(width, dtype=np.uint64)).ravel()
+        codes = code_at(first, last, code, (spread * np.uint64(numbers_below)).astype(np.uint64))
+        return _Level(width, codes, np.searchsorted(spread, below))
+
+    top = level(np.zeros(1, dtype=np.uint64), TOP, mid_ids, MID * LEAF * GROUP_NUMBERS)
+    mid = level(mid_ids, MID, leaf_ids, LEAF * GROUP_NUMBERS)
+    leaf = level(leaf_ids, LEAF, groups[:, 0], GROUP_NUMBERS)
+    # From the top down: which codes need a node that stands for one range alone.
+    for_mid = top.shared(np.zeros(1, dtype=np.uint16))
+    for_leaf = mid.shared(for_mid)
+    slots = {held: slots_of(held) for held in leaf.shared(for_leaf).tolist()}
+    return (
+        leaf.table(for_leaf, slots, groups[:, 1]),
+        mid.table(for_mid, *_begins(for_leaf, len(leaf_ids), LEAF)),
+        top.table(np.empty(0, dtype=np.uint16), *_begins(for_mid, len(mid_ids), MID)),
+    )
 
 
-def _shared_nodes(held: Codes, width: int) -> Nodes:
-    """Where the node of each range code begins in a level: first the blank one, then those of the codes held."""
-    begins = np.zeros(65_536, dtype=np.uint32)
-    begins[held] = np.arange(1, len(held) + 1, dtype=np.uint32) * np.uint32(width)
-    return begins
+@dataclass(frozen=True)
+class _Level:
+    """Nodes of one level that are not shared: the range code at each entry, and the entries with more below them."""
+
+    width: int
+    codes: Codes
+    own: npt.NDArray[np.intp]
+
+    def shared(self, above: Codes) -> Codes:
+        """Codes that need a shared node below: of entries here with nothing else below, and of shared nodes here."""
+        alone = np.ones(len(self.codes), dtype=bool)
+        alone[self.own] = False
+        return np.unique(np.concatenate([above, self.codes[alone]]))
+
+    def table(self, shared: Codes, begins_of: dict[int, int], own_begin: Numbers) -> Nodes:
+        """The level: a node for each of the `shared` codes, then the others; where each entry's node below begins."""
+        begins = np.zeros(65_536, dtype=np.uint32)
+        begins[list(begins_of)] = list(begins_of.values())
+        entries = begins[self.codes]
+        entries[self.own] = own_begin
+        return np.concatenate([np.repeat(begins[shared], self.width), entries])
 
 
-def _own_nodes(held: Codes, ids: Numbers, width: int) -> Numbers:
-    """Where the nodes that are not shared begin in a level: behind those that are."""
-    return (np.arange(len(ids), dtype=np.uint64) + np.uint64(len(held) + 1)) * np.uint64(width)
-
-
-def _level(
-    ids: Numbers,
-    width: int,
-    below: Numbers,
-    begins: Numbers,
-    numbers_below: int,
-    shared_below: Nodes,
-    first: Numbers,
-    last: Numbers,
-    code: Codes,
-) -> Nodes:
-    """One level of nodes, `width` entries each: blank, one for each code held, then those of `ids`.
-
-    `below` are the places on the level underneath with nodes of their own, which begin at `begins`; a place covered by
-    one range leads to `shared_below` of its code.
-    """
-    spread = (ids[:, None] * np.uint64(width) + np.arange(width, dtype=np.uint64)).ravel()
-    starts = (spread * np.uint64(numbers_below)).astype(np.uint64)
-    own = shared_below[code_at(first, last, code, starts)]
-    own[np.searchsorted(spread, below)] = begins
-    shared = np.repeat(shared_below[np.concatenate([[0], np.unique(code)])], width)
-    return np.concatenate([shared, own])
+def _begins(shared: Codes, own: int, width: int) -> tuple[dict[int, int], Numbers]:
+    """Where nodes of a level begin: the shared ones by code, and behind them `own` others."""
+    places = np.arange(len(shared) + own, dtype=np.uint64) * np.uint64(width)
+    return dict(zip(shared.tolist(), places.tolist(), strict=False)), places[len(shared) :]

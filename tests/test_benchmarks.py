@@ -1,0 +1,25 @@
+"""Every benchmark runs at its smoke size, so that none rots between measurements. What it measures then means nothing."""
+
+import pytest
+from benchmarks import figure, populations
+from benchmarks.__main__ import GROUPS
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_benchmark_runs(group, monkeypatch, tmp_path):
+    monkeypatch.setattr(populations, "CACHE", tmp_path)
+    monkeypatch.setattr(f"benchmarks.{group}.CACHE", tmp_path, raising=False)
+    figures = figure.measure(group, figure.SMOKE)
+    assert all(found.value >= 0 for found in figures)
+    assert len({found.name for found in figures}) == len(figures)
+
+
+def test_a_verdict_follows_the_bar():
+    assert figure.Figure("a", 1.0, "x", 2.0).verdict == "reached"
+    assert figure.Figure("a", 3.0, "x", 2.0).verdict == "missed"
+    assert figure.Figure("a", 3.0, "x", 2.0, "at least").verdict == "reached"
+    assert figure.Figure("a", 3.0, "x").verdict == ""
+
+
+def test_ratios_are_taken_inside_a_round():
+    assert figure.ratio({"a": [1.0, 4.0, 9.0], "b": [1.0, 2.0, 3.0]}, "a", "b") == 2.0
