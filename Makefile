@@ -55,11 +55,16 @@ bench: build
 	$(BIN)/python -m benchmarks
 
 wheel: build
-	rm -rf dist
+	rm -rf dist build/wheel
 	$(BIN)/python -m build --outdir dist
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/pip install --quiet --disable-pip-version-check "$$(ls dist/*.whl)[cn]"
+	cd build/wheel && CC=/nonexistent bin/portdip demo demo
 
 interop-packages:
-	@echo "no test needs a system package yet"
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
+		gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user valgrind
 
 clean:
 	rm -rf $(VENV) build dist demo

@@ -5,6 +5,7 @@ A script asks N and then 3 N questions; the difference over 2 N is what one cost
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -57,6 +58,7 @@ def _instructions(image: Path, asked: Path, how: str) -> float:
 def _count(image: Path, asked: Path, how: str, times: int) -> int:
     done = subprocess.run(
         [*_CALLGRIND, sys.executable, "-c", _SCRIPT, str(image), str(asked), how, str(times)],
+        env={**os.environ, "PYTHONHASHSEED": "0"},
         capture_output=True,
         text=True,
         check=True,

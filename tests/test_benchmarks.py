@@ -1,4 +1,6 @@
-"""Every benchmark runs at its smoke size, so that none rots between measurements. What it measures then means nothing."""
+"""Every benchmark runs at its smoke size, so that none rots between measurements. What it measures means nothing."""
+
+import shutil
 
 import pytest
 from benchmarks import figure, populations
@@ -10,8 +12,8 @@ def test_a_benchmark_runs(group, monkeypatch, tmp_path):
     monkeypatch.setattr(populations, "CACHE", tmp_path)
     monkeypatch.setattr(f"benchmarks.{group}.CACHE", tmp_path, raising=False)
     figures = figure.measure(group, figure.SMOKE)
-    assert all(found.value >= 0 for found in figures)
     assert len({found.name for found in figures}) == len(figures)
+    assert figures or (group == "instructions" and not shutil.which("valgrind"))
 
 
 def test_a_verdict_follows_the_bar():
