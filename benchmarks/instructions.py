@@ -21,16 +21,19 @@ _SCRIPT = """
 import sys
 import numpy as np
 from portdip.index import Index
-image, asked, how, times = sys.argv[1:]
-index, numbers = Index.open(image), np.load(asked)
-index.verify()
-integers = numbers.tolist()
-for _ in range(int(times)):
+
+def ask(index, numbers, how):
     if how == "find_many":
         index.find_many(numbers)
     else:
-        for number in integers:
+        for number in numbers.tolist():
             index[number]
+
+image, asked, how, times = sys.argv[1:]
+index, numbers = Index.open(image), np.load(asked)
+index.verify()
+for _ in range(int(times)):
+    ask(index, numbers, how)
 """
 _CALLGRIND = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
 _ASKED_MAX = 100_000
@@ -58,7 +61,7 @@ def _instructions(image: Path, asked: Path, how: str) -> float:
 def _count(image: Path, asked: Path, how: str, times: int) -> int:
     done = subprocess.run(
         [*_CALLGRIND, sys.executable, "-c", _SCRIPT, str(image), str(asked), how, str(times)],
-        env={**os.environ, "PYTHONHASHSEED": "0"},
+        env={**os.environ, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=True,

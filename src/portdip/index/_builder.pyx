@@ -25,8 +25,8 @@ from portdip.index._plan cimport FlatPlan, split_cells
 
 cdef enum:
     BLOCK = 10000
-    GROUP_BLOCKS = 16
-    GROUP = 160000
+    GROUP_BLOCKS = 64
+    GROUP = 640000
     LINE = 64
     # Keys of 16 bits, one of them kept to mean an empty lane.
     SHARED_NUMBERS_MAX = 65535
@@ -128,7 +128,7 @@ cdef class Builder:
         self._finished = True
         with self._closing:
             self._take(self._carry_numbers, self._carry_codes, True)
-            with_entries = {group for group, _ in self._groups}
+            with_entries = {group for group, _, _ in self._groups}
             for group in trie.boundary_groups(self._first, self._last).tolist():
                 if group not in with_entries:
                     self._add_group(group, NULL, NULL, 0)
@@ -173,11 +173,11 @@ cdef class Builder:
         )
 
     cdef _add_group(self, uint64_t group, const uint64_t *numbers, const uint16_t *codes, Py_ssize_t count):
-        """A slot for each of the 16 blocks of a group."""
-        cdef uint64_t start = group * GROUP, end
-        cdef int index
+        """The 64 blocks of a group: a slot for what answers most of them, then one for each block that differs."""
+        cdef uint64_t start = group * GROUP, blocks = 0, base, end
+        cdef int index, usual = self._usual_code(start)
         cdef Py_ssize_t taken = 0, before
-        self._groups.append((group, len(self._slots) // sizeof(pd_slot)))
+        base = self._range_slot(usual)
         for index in range(GROUP_BLOCKS):
             end = start + BLOCK
             before = taken
@@ -185,8 +185,21 @@ cdef class Builder:
                 self._block.offsets[taken - before] = <uint16_t>(numbers[taken] - start)
                 taken += 1
             self._block.count = <int>(taken - before)
-            self._add_block(start, codes + before)
+            if self._block.count or self._plan.code_of_block(start) != usual:
+                self._add_block(start, codes + before)
+                blocks |= <uint64_t>1 << index
             start = end
+        self._groups.append((group, blocks, base))
+
+    cdef int _usual_code(self, uint64_t start):
+        """The code that holds most whole blocks of the group."""
+        cdef int index, code
+        count_of = {0: 0}
+        for index in range(GROUP_BLOCKS):
+            code = self._plan.code_of_block(start + index * BLOCK)
+            if code >= 0:
+                count_of[code] = count_of.get(code, 0) + 1
+        return max(count_of, key=count_of.__getitem__)
 
     cdef _add_block(self, uint64_t start, const uint16_t *codes):
         cdef int code = self._plan.code_of_block(start), unit = BLOCK
@@ -296,17 +309,14 @@ cdef class Builder:
     cdef object _one_native(self, int code):
         return array("H", (code,)).tobytes()
 
-    def _range_slots(self, int code):
-        """The first of 16 new slots that answer one range's code and nothing else: a group without entries."""
+    def _range_slot(self, int code):
+        """A new slot that answers one range's code and nothing else."""
         cdef pd_layout layout
-        cdef uint32_t first = <uint32_t>(len(self._slots) // sizeof(pd_slot))
         self._block.count = 0
         memset(&layout, 0, sizeof(layout))
         layout.cell_factor = <uint32_t>(((<uint64_t>1 << PD_FACTOR_BITS) + BLOCK - 1) // BLOCK)
         choose_layout(self._block, 1, &layout)
-        for _ in range(GROUP_BLOCKS):
-            self._append_slot(0, 0, self._blank_palette, self._one_native(code), &layout)
-        return first
+        return self._append_slot(0, 0, self._blank_palette, self._one_native(code), &layout)
 
     cdef uint32_t _append_slot(
         self, uint32_t first_line, uint16_t shift, Palette palette, natives, pd_layout *layout
@@ -325,8 +335,8 @@ cdef class Builder:
 
     cdef _write_tables(self):
         """Everything behind the lines, then the header in front of them."""
-        groups = np.array(sorted(self._groups), dtype=np.uint64).reshape(-1, 2)
-        leaf, mid, top = trie.plant(groups, self._first, self._last, self._code, self._range_slots)
+        groups = np.array(sorted(self._groups), dtype=np.uint64).reshape(-1, 3)
+        leaf, mid, top = trie.plant(groups, self._first, self._last, self._code, self._range_slot)
         palettes = [palette.all_words() for palette in self._palettes.all]
         starts = np.cumsum([0] + [len(palette) for palette in palettes], dtype=np.uint32)
         words = [word for palette in palettes for word in palette]

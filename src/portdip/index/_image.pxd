@@ -6,11 +6,15 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 cdef extern from "image.h" nogil:
     const uint64_t PD_LIMIT
     const uint64_t PD_BLOCK
-    const uint32_t PD_TOP, PD_MID, PD_LEAF, PD_GROUP
+    const uint32_t PD_TOP, PD_MID, PD_LEAF
     const uint32_t PD_MID_BITS, PD_LEAF_BITS, PD_GROUP_BITS, PD_FACTOR_BITS
     const uint32_t PD_LINE
     const uint32_t PD_BITMAP
     const uint32_t PD_ENTRY, PD_OVERRIDE, PD_ANSWER
+
+    ctypedef struct pd_leaf:
+        uint64_t blocks
+        uint64_t slot
 
     ctypedef struct pd_slot:
         uint32_t first_line
@@ -34,7 +38,7 @@ cdef extern from "image.h" nogil:
     ctypedef struct pd_image:
         const uint32_t *top
         const uint32_t *mid
-        const uint32_t *leaf
+        const pd_leaf *leaf
         const pd_slot *directory
         const pd_layout *layouts
         const uint32_t *words

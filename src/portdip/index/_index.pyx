@@ -18,9 +18,12 @@ from portdip.errors import DamagedImageError
 from portdip.index import image
 
 from portdip.index._image cimport (
-    PD_BLOCK, PD_ENTRY, PD_FACTOR_BITS, PD_GROUP, PD_LEAF, PD_MID, PD_TOP, pd_image, pd_layout, pd_slot,
+    PD_BLOCK, PD_ENTRY, PD_FACTOR_BITS, PD_LEAF, PD_MID, PD_TOP, pd_image, pd_layout, pd_leaf, pd_slot,
 )
 from portdip.index._kernels cimport PD_KERNELS, pd_kernel, pd_kernel_runs, pd_kernels
+
+cdef extern from *:
+    int __builtin_popcountll(unsigned long long) nogil
 
 cdef const pd_kernel *active = NULL
 
@@ -104,7 +107,7 @@ cdef class Index:
         self._image.words = <const uint32_t *>(start + <size_t>at["words"])
         self._image.layouts = <const pd_layout *>(start + <size_t>at["layouts"])
         self._image.directory = <const pd_slot *>(start + <size_t>at["directory"])
-        self._image.leaf = <const uint32_t *>(start + <size_t>at["leaf"])
+        self._image.leaf = <const pd_leaf *>(start + <size_t>at["leaf"])
         self._image.mid = <const uint32_t *>(start + <size_t>at["mid"])
         self._image.top = <const uint32_t *>(start + <size_t>at["top"])
         pages = self._header.sections["checks"][1]
@@ -277,7 +280,7 @@ cdef bint tables_hold(
         if <uint64_t>tables.mid[i] + PD_LEAF > leaves:
             return False
     for i in range(leaves):
-        if <uint64_t>tables.leaf[i] + PD_GROUP > slots:
+        if tables.leaf[i].slot >= slots or tables.leaf[i].slot + __builtin_popcountll(tables.leaf[i].blocks) >= slots:
             return False
     for i in range(layouts):
         if not layout_holds(&tables.layouts[i]):

@@ -6,8 +6,8 @@
 
 #define PD_LIMIT 1000000000000000ull
 #define PD_BLOCK 10000ull
-#define PD_GROUP_BITS 4
-#define PD_LEAF_BITS 10
+#define PD_GROUP_BITS 6
+#define PD_LEAF_BITS 8
 #define PD_MID_BITS 11
 #define PD_TOP 4096
 #define PD_TOP_BITS 50 /* numbers below 2^50 stay inside the top */
@@ -17,10 +17,14 @@
 #define PD_PAGE 65536
 #define PD_FACTOR_BITS 28
 #define PD_BITMAP 1
-#define PD_GROUP (1 << PD_GROUP_BITS)
 #define PD_ENTRY (1u << 16)    /* in a word and an answer: the number has an entry of its own */
 #define PD_OVERRIDE (1u << 17) /* in a word: the word value_mask + 1 further on is that of the range around */
 #define PD_ANSWER 0x1FFFFu
+
+typedef struct {
+    uint64_t blocks; /* bit b: block b of the group has a slot of its own */
+    uint64_t slot;   /* of the blocks that have none; those of the others follow it, in order */
+} pd_leaf;
 
 typedef struct {
     uint32_t first_line;
@@ -47,7 +51,7 @@ typedef struct {
 typedef struct {
     const uint32_t *top;
     const uint32_t *mid;
-    const uint32_t *leaf;
+    const pd_leaf *leaf;
     const pd_slot *directory;
     const pd_layout *layouts;
     const uint32_t *words;

@@ -1,4 +1,4 @@
-"""The image of an index: what each byte means. This page is the specification; `_build` writes it, `_index` reads it.
+"""The image of an index: what each byte means. This page is the specification; `_builder` writes it, `_index` reads it.
 
 An image answers two questions about a number: has it an entry of its own, and which range is around it. It is one
 position-independent file, never changed once written, little-endian throughout.
@@ -8,12 +8,13 @@ position-independent file, never changed once written, little-endian throughout.
     tables    words, layouts, directory, leaf, mid, top
     checks    an xxh3-64 for every 64 KiB page of what lies between header and checks
 
-**From a number to a line.** 10,000 numbers that share all but their last four digits are a *block*; 16 blocks are a
+**From a number to a line.** 10,000 numbers that share all but their last four digits are a *block*; 64 blocks are a
 *group*. A trie finds the group: `top` (4,096 entries) by its high bits names a `mid` node (2,048 entries), whose next
-11 bits name a `leaf` node (1,024 entries), whose last 10 bits name the group's 16 directory slots. Every entry is a
-u32: where the node, or the slots, begin in the section below. Nodes, and runs of 16 slots, that stand for one range
-alone, or for none, are shared.
+11 bits name a `leaf` node (256 entries), whose last 8 bits name the group. An entry of top and mid is a u32: where in
+the section below its node begins. Nodes that stand for one range alone, or for none, are shared.
 
+    leaf entry    u64 blocks: bit b set where block b has a directory slot of its own; u64: the slot of those that have
+                  none, followed by the others', in order (rank by popcount)
     slot          u32 first_line, u32 palette, u32 natives, u16 layout, u16 shift: 16 bytes a block
     layout        how a block's lines are laid out (image.h, pd_layout): 32 bytes, shared by all blocks alike
 
@@ -36,7 +37,7 @@ neighbours share a line: `shift` is where in it a block begins.
 numbers, whichever the block needs. Where a range begins or ends inside a cell of 100, the fewer numbers of that cell
 get entries whose word lacks bit 16: an entry in form, a range in fact.
 
-**Worked example.** Number 8613800138000 -> block 861380013, offset 8000; group 53836250, its slot 13. With span 250
+**Worked example.** Number 8613800138000 -> block 861380013, offset 8000; group 13459062, its block 45. With span 250
 and bitmap lines it is number 0 of the block's line 32: bit 511 there.
 
 Checksums find accidents, not forgers. A page is verified before the first answer from it; opening reads the header
@@ -67,7 +68,7 @@ SECTIONS = {
     "words": 4,
     "layouts": 32,
     "directory": 16,
-    "leaf": 4,
+    "leaf": 16,
     "mid": 4,
     "top": 4,
     "checks": 8,

@@ -23,8 +23,10 @@ static inline void KERNEL(locate)(const pd_image *image, uint64_t number, KERNEL
     uint64_t block = number / PD_BLOCK;
     uint32_t mid = image->top[block >> (PD_MID_BITS + PD_LEAF_BITS + PD_GROUP_BITS)];
     uint32_t leaf = image->mid[mid + ((uint32_t)(block >> (PD_LEAF_BITS + PD_GROUP_BITS)) & (PD_MID - 1))];
-    uint32_t slot = image->leaf[leaf + ((uint32_t)(block >> PD_GROUP_BITS) & (PD_LEAF - 1))];
-    flight->slot = &image->directory[slot + ((uint32_t)block & (PD_GROUP - 1))];
+    const pd_leaf *group = &image->leaf[leaf + ((uint32_t)(block >> PD_GROUP_BITS) & (PD_LEAF - 1))];
+    uint64_t upto = group->blocks << (~block & 63); /* this block's bit on top, those before it below */
+    uint64_t rank = (uint64_t)__builtin_popcountll(upto) & -(upto >> 63);
+    flight->slot = &image->directory[group->slot + rank];
     flight->offset = (uint32_t)(number - block * PD_BLOCK);
     __builtin_prefetch(flight->slot);
 }

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from portdip.index.ranges import Codes, Numbers
 
-GROUP_NUMBERS = 160_000
-LEAF, MID, TOP = 1024, 2048, 4096
+GROUP_NUMBERS = 640_000
+LEAF, MID, TOP = 256, 2048, 4096
 Nodes = npt.NDArray[np.uint32]
 
 
@@ -36,12 +36,13 @@ def boundary_groups(first: Numbers, last: Numbers) -> Numbers:
 
 
 def plant(
-    groups: Numbers, first: Numbers, last: Numbers, code: Codes, slots_of: Callable[[int], int]
-) -> tuple[Nodes, Nodes, Nodes]:
+    groups: Numbers, first: Numbers, last: Numbers, code: Codes, slot_of: Callable[[int], int]
+) -> tuple[Numbers, Nodes, Nodes]:
     """The leaf, mid and top nodes, each level flat; an entry says where in the level below its node begins.
 
-    `groups`, shape (n, 2), increasing: a group with slots of its own, and the first of them. `slots_of(code)` gives the
-    first slot of a group that one range covers; it is asked once for each code that needs one.
+    `groups`, shape (n, 3), increasing: a group with slots of its own, which of its blocks have one, and the slot of
+    those that have none. `slot_of(code)` gives the slot for groups that one range covers; it is asked once for each code
+    that needs one. Leaf entries come back with shape (n, 2): blocks, slot.
     """
     edges = np.concatenate([first, last + np.uint64(1)]) // np.uint64(GROUP_NUMBERS)
     leaf_ids = np.unique(np.concatenate([groups[:, 0], edges]) // np.uint64(LEAF))
@@ -58,11 +59,14 @@ def plant(
     # From the top down: which codes need a node that stands for one range alone.
     for_mid = top.shared(np.zeros(1, dtype=np.uint16))
     for_leaf = mid.shared(for_mid)
-    slots = {held: slots_of(held) for held in leaf.shared(for_leaf).tolist()}
+    slots = {held: slot_of(held) for held in leaf.shared(for_leaf).tolist()}
+    slot = leaf.table(for_leaf, slots, groups[:, 2])
+    blocks = np.zeros_like(slot)
+    blocks[len(for_leaf) * LEAF + leaf.own] = groups[:, 1]
     return (
-        leaf.table(for_leaf, slots, groups[:, 1]),
-        mid.table(for_mid, *_begins(for_leaf, len(leaf_ids), LEAF)),
-        top.table(np.empty(0, dtype=np.uint16), *_begins(for_mid, len(mid_ids), MID)),
+        np.column_stack([blocks, slot]),
+        mid.table(for_mid, *_begins(for_leaf, len(leaf_ids), LEAF)).astype(np.uint32),
+        top.table(np.empty(0, dtype=np.uint16), *_begins(for_mid, len(mid_ids), MID)).astype(np.uint32),
     )
 
 
@@ -80,9 +84,9 @@ class _Level:
         alone[self.own] = False
         return np.unique(np.concatenate([above, self.codes[alone]]))
 
-    def table(self, shared: Codes, begins_of: dict[int, int], own_begin: Numbers) -> Nodes:
+    def table(self, shared: Codes, begins_of: dict[int, int], own_begin: Numbers) -> Numbers:
         """The level: a node for each of the `shared` codes, then the others; where each entry's node below begins."""
-        begins = np.zeros(65_536, dtype=np.uint32)
+        begins = np.zeros(65_536, dtype=np.uint64)
         begins[list(begins_of)] = list(begins_of.values())
         entries = begins[self.codes]
         entries[self.own] = own_begin
