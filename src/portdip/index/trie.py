@@ -41,8 +41,8 @@ def plant(
     """The leaf, mid and top nodes, each level flat; an entry says where in the level below its node begins.
 
     `groups`, shape (n, 3), increasing: a group with slots of its own, which of its blocks have one, and the slot of
-    those that have none. `slot_of(code)` gives the slot for groups that one range covers; it is asked once for each code
-    that needs one. Leaf entries come back with shape (n, 2): blocks, slot.
+    those that have none. `slot_of(code)` gives the slot for groups that one range covers; it is asked once for each
+    code that needs one. Leaf entries come back with shape (n, 2): blocks, slot.
     """
     edges = np.concatenate([first, last + np.uint64(1)]) // np.uint64(GROUP_NUMBERS)
     leaf_ids = np.unique(np.concatenate([groups[:, 0], edges]) // np.uint64(LEAF))
