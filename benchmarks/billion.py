@@ -56,4 +56,4 @@ def _batch(index: Index, present: np.ndarray, size: Size, name: str) -> Iterator
         {"gather": lambda: gather(memory, order), "find_many": lambda: index.find_many(asked)}, size.rounds
     )
     detail = {"nanoseconds": nanoseconds(times, len(asked))}
-    yield Figure(f"find_many over gather, {name}", ratio(times, "find_many", "gather"), "x", 2.0, detail=detail)
+    yield Figure(f"find_many over gather, {name}", ratio(times, "find_many", "gather"), "x", detail=detail)

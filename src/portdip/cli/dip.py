@@ -37,6 +37,7 @@ def dip(
     from portdip.cli import _terminal
 
     engine = open_engine(store)
+    engine.dip(1)  # the first dip of a process checks the tables of the index, which is not what a dip costs
     paint = _terminal.painter()
     worst = 0
     for text in _texts(numbers):

@@ -59,7 +59,7 @@ cdef void read_views(const View *views, const char *const *buffers, uint64_t[::1
     for row in range(out.shape[0]):
         view = &views[row]
         if view.length <= 12:
-            text = view.prefix
+            text = <const char *>view.prefix
         else:
             text = buffers[view.buffer] + view.offset
         out[row] = digits_number(text, view.length)
