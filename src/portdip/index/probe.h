@@ -103,7 +103,7 @@ static inline uint32_t KERNEL(answer)(const KERNEL(flight) *flight, uint32_t *na
         uint32_t lane = (uint32_t)__builtin_ctz(lanes | 0x80000000u);
         uint32_t bit = layout->value_base + lane * layout->value_step;
         uint32_t over = bit > 448 ? bit - 448 : 0;
-        local = (uint32_t)(KERNEL(value)(line, bit - over) >> over);
+        local = (uint32_t)(KERNEL(value)(line, bit - over) >> (over & 63)); /* too far only where nothing was found */
     }
     uint32_t cell = (uint32_t)(((uint64_t)flight->offset * layout->cell_factor) >> PD_FACTOR_BITS);
     uint32_t entry = slot->palette + (local & layout->value_mask);
