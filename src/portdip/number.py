@@ -98,9 +98,7 @@ def prefixes_of_interval(first: int, last: int) -> list[int]:
     prefixes = []
     while first <= last:
         size = 1
-        while first % (size * 10) == 0 and first + size * 10 - 1 <= last and length(first // (size * 10)) > 0:
-            if first // (size * 10) == 0:
-                break
+        while first % (size * 10) == 0 and first + size * 10 - 1 <= last:
             size *= 10
         prefixes.append(first // size)
         first += size

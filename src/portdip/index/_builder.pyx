@@ -1,6 +1,6 @@
 """Sorted numbers and ranges to an image, in one pass and little memory.
 
-A builder is used by one thread. It writes lines as blocks complete and keeps only the tables (about 8 bytes a block).
+A builder is used by one thread. It writes lines as blocks complete and keeps only the tables (about 16 bytes a block).
 """
 
 from array import array

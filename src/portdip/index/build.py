@@ -20,7 +20,7 @@ def build(numbers: Numbers, codes: Codes, ranges: npt.ArrayLike, path: Path | st
     code 0 withdraws. An entry of a number's own wins over its ranges.
 
     The file appears whole or not at all. Raises OutOfOrderError, UnknownRouteError, InvalidRangeError. Memory beside
-    the columns: some 8 bytes a block of 10,000 numbers and one chunk. For more numbers than memory holds, feed a
+    the columns: some 16 bytes a block of 10,000 numbers and one chunk. For more numbers than memory holds, feed a
     `Builder` chunk by chunk.
     """
     with Builder(path, ranges) as builder:
