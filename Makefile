@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BUILT := $(VENV)/.built
 
 .PHONY: help build demo lint test test-full sanitize bench wheel interop-packages clean
 help:
@@ -25,10 +26,12 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check "setuptools>=77" wheel "Cython>=3.1"
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[dev]"
-	@touch $@
+	@touch $(BUILT) $@
 
+# Installing compiles everything once; after that, only what has changed since.
 build: $(READY)
-	@$(BIN)/python setup.py --quiet build_ext --inplace
+	@test -e $(BUILT) -a -z "$$(find setup.py src -name '*.p[yx][xd]' -newer $(BUILT) -o -name '*.h' -newer $(BUILT) -o -name setup.py -newer $(BUILT))" || \
+		{ $(BIN)/python setup.py --quiet build_ext --inplace && touch $(BUILT); }
 
 demo: build
 	@$(BIN)/portdip demo

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from portdip import index
 from portdip.exchange import population
-from portdip.index import Builder
 
 CACHE = Path("build/bench")
 SEED = 20_261_122
@@ -51,10 +51,8 @@ def columns(plan_name: str, numbers: int, share: float) -> Columns:
 
 
 def build(drawn: Columns) -> None:
-    """Build the image of the columns, a chunk at a time so that mapped columns need not be in memory at once."""
-    with Builder(drawn.image, drawn.ranges) as builder:
-        for start in range(0, len(drawn.numbers), 1 << 22):
-            builder.add(drawn.numbers[start : start + (1 << 22)], drawn.codes[start : start + (1 << 22)])
+    """Build the image of the columns."""
+    index.build(drawn.numbers, drawn.codes, drawn.ranges, drawn.image)
 
 
 def questions(drawn: Columns, count: int) -> npt.NDArray[np.uint64]:
