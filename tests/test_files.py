@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -37,6 +39,102 @@ def test_a_directory_in_the_way_is_refused_before_anything_is_written(tmp_path):
         files.write(tmp_path, b"")
     with pytest.raises(NotADirectoryError):
         files.write(tmp_path / "absent" / "file", b"")
+
+
+def test_a_file_is_put_where_none_is(tmp_path):
+    files.write_new(tmp_path / "file", b"first", mode=0o600)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError, match=f"{tmp_path}/file"):
+        files.write_new(tmp_path / "file", b"second")
+    assert (tmp_path / "file").read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_a_crash_left_is_written_over(tmp_path):
+    (tmp_path / ".file.tmp").write_bytes(b"longer than what comes")
+    files.write(tmp_path / "file", b"short")
+    assert (tmp_path / "file").read_bytes() == b"short"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_two_writers_of_one_file_do_not_mix(tmp_path):
+    with files.replacing(tmp_path / "file") as file:
+        file.write(b"first")
+        with pytest.raises(BlockingIOError, match=r"\.file\.tmp"):
+            files.write(tmp_path / "file", b"second")
+    assert (tmp_path / "file").read_bytes() == b"first"
+
+
+def test_of_many_threads_that_put_one_file_one_wins(tmp_path):
+    won = []
+
+    def put(which):
+        try:
+            files.write_new(tmp_path / "file", b"%d" % which * 10_000)
+        except (FileExistsError, BlockingIOError):
+            return
+        won.append(which)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(put, range(64)))
+    assert len(won) == 1
+    assert (tmp_path / "file").read_bytes() == b"%d" % won[0] * 10_000
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_file_can_be_written_in_any_order(tmp_path):
+    with files.replacing(tmp_path / "file") as file:
+        file.write(b"____body")
+        file.seek(0)
+        file.write(b"head")
+        assert file.seek(0, os.SEEK_END) == 8
+        file.write(b"tail")
+    assert files.read_bytes(tmp_path / "file") == b"headbodytail"
+
+
+def test_a_file_is_removed(tmp_path):
+    files.write(tmp_path / "file", b"")
+    files.remove(tmp_path / "file")
+    assert files.names(tmp_path) == []
+    with pytest.raises(FileNotFoundError):
+        files.remove(tmp_path / "file")
+
+
+def test_blocks_are_full_but_for_the_last(tmp_path):
+    files.write(tmp_path / "file", bytes(range(10)))
+    assert list(files.read_blocks(tmp_path / "file", 4)) == [b"\0\1\2\3", b"\4\5\6\7", b"\x08\x09"]
+    files.write(tmp_path / "file", b"")
+    assert list(files.read_blocks(tmp_path / "file", 4)) == []
+
+
+def test_directories_above_are_made_too(tmp_path):
+    files.make_directory(tmp_path / "a" / "b")
+    files.make_directory(tmp_path / "a" / "b")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FileExistsError):
+        files.make_directory(tmp_path / "file")
+
+
+def test_what_a_link_leads_to_is_not_removed(tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_bytes(b"")
+    (tmp_path / "removed").mkdir()
+    (tmp_path / "removed" / "link").symlink_to(tmp_path / "kept")
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    files.remove_directory(tmp_path / "removed")
+    with pytest.raises(NotADirectoryError, match="symbolic link"):
+        files.remove_directory(tmp_path / "link")
+    assert sorted(os.listdir(tmp_path)) == ["kept", "link"]
+    assert os.listdir(tmp_path / "kept") == ["file"]
+
+
+def test_a_scratch_directory_is_one_writer_s(tmp_path):
+    with files.scratch_directory(tmp_path / "scratch") as scratch:
+        (scratch / "file").write_bytes(b"")
+        with pytest.raises(BlockingIOError), files.scratch_directory(tmp_path / "scratch"):
+            pass
+        assert (scratch / "file").exists()
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_directory_appears_whole(tmp_path):
@@ -75,6 +173,22 @@ def test_a_lock_names_its_owner_and_goes_with_its_process(tmp_path):
     owner.join()
     with files.locked(tmp_path / "lock"):
         assert (tmp_path / "lock").read_text().startswith(f"pid {os.getpid()} ")
+
+
+def test_a_lock_is_waited_for(tmp_path):
+    holding, waiting = threading.Event(), threading.Event()
+
+    def hold():
+        with files.locked(tmp_path / "lock"):
+            holding.set()
+            waiting.wait(30)
+
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(hold)
+        assert holding.wait(30)
+        waiting.set()
+        with files.locked(tmp_path / "lock", patience=30):
+            held.result()
 
 
 def test_resident_bytes_are_the_files_and_start_on_a_huge_page(tmp_path):

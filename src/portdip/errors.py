@@ -78,6 +78,39 @@ class DamagedSnapshotError(StoreError):
     """A file of a snapshot is missing or does not match its manifest."""
 
 
+class UntrustedSnapshotError(StoreError):
+    """A snapshot is not signed by a key that may sign the dataset, or contradicts the chain beside it."""
+
+
+class SnapshotAwaitedError(StoreError):
+    """A delta announces an imported table, and its snapshot is not here yet: the delta is good and has to wait.
+
+    `sequence` is that of both, `digest` the snapshot's, `chain` the delta's.
+    """
+
+    def __init__(self, sequence: int, digest: str, chain: str, *, where: str = "", got: str = "") -> None:
+        super().__init__(f"waits for the snapshot of sequence {sequence}", where=where, got=got)
+        self.sequence = sequence
+        self.digest = digest
+        self.chain = chain
+
+
+class BackupError(PortdipError):
+    """A backup cannot be made, or nothing can be restored from it."""
+
+
+class DamagedBackupError(BackupError):
+    """A file of a backup is missing, or is not as it was written."""
+
+
+class BackupKeyError(BackupError):
+    """The key of a backup is missing, cannot be read, or is another one."""
+
+
+class DigestFileError(PortdipError):
+    """A file of digests cannot be used: it is damaged, or of another kind or version."""
+
+
 class FeedError(PortdipError):
     """A feed's input cannot be read as numbers and routes."""
 
@@ -96,3 +129,47 @@ class MissingPackageError(PortdipError):
 
 class AnnotateError(PortdipError):
     """A file cannot be annotated: its format, its columns, or what is in them."""
+
+
+class ChangeError(PortdipError):
+    """A change cannot be published: an operation, number, route or time in it is wrong; `where` names the row."""
+
+
+class DeltaError(PortdipError):
+    """A delta cannot be taken."""
+
+
+class TornDeltaError(DeltaError):
+    """A delta ends before its seal: it is still being written, or was cut."""
+
+
+class DamagedDeltaError(DeltaError):
+    """Bytes of a delta are not those that were sealed; `where` names the offset."""
+
+
+class MalformedDeltaError(DeltaError):
+    """A delta is as it was sealed, but whoever wrote it did wrong; `where` names the row if it is one."""
+
+
+class DeltaVersionError(DeltaError):
+    """A newer portdip wrote the delta."""
+
+
+class ForeignDeltaError(DeltaError):
+    """A delta does not continue this chain: another dataset, sequence, or previous digest."""
+
+
+class UntrustedDeltaError(DeltaError):
+    """A delta is not signed by a key that may sign the dataset."""
+
+
+class KeyFileError(PortdipError):
+    """A key file cannot be read, or a key is not known here."""
+
+
+class LocationError(PortdipError):
+    """A place outside the store cannot be opened, or something in it cannot be read."""
+
+
+class SettingsError(PortdipError):
+    """A setting is unknown or has a value that does not fit."""

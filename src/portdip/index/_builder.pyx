@@ -16,7 +16,7 @@ from libc.string cimport memset
 from portdip import files
 from portdip.errors import OutOfOrderError, UnknownRouteError
 from portdip.index import image, trie
-from portdip.index import ranges as interval
+from portdip import intervals as interval
 
 from portdip.index._block cimport Block, choose_layout, may_share, shared_layout, write_lines
 from portdip.index._image cimport PD_ENTRY, PD_FACTOR_BITS, PD_LIMIT, PD_OVERRIDE, pd_layout, pd_slot

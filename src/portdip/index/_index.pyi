@@ -49,5 +49,8 @@ class Index:
     ) -> npt.NDArray[np.uint32]:
         """As find_many, plus ENTRY where the number has an entry of its own."""
 
+    def count(self, first: int, last: int) -> int:
+        """How many of the numbers `first` to `last` have an entry of their own."""
+
     def verify(self) -> None:
         """Check every byte of the image now. Raises DamagedImageError naming the first page that fails."""

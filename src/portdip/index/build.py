@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy.typing as npt
 
 from portdip.index._builder import Builder
-from portdip.index.ranges import Codes, Numbers
+from portdip.intervals import Codes, Numbers
 
 _CHUNK = 1 << 22
 

@@ -1,20 +1,27 @@
 """The plain twin of the compiled index: simple and slow, and the oracle of every property test.
 
-A dict of exact entries and a list of ranges scanned from end to end; nothing here is clever, so that what it answers
-is what the words of the contract say. Same methods and errors as `portdip.index`.
+A dict of exact entries and lists scanned from end to end; nothing here is clever, so that what it answers is what the
+words of the contract say. Same methods and errors as `portdip.index`.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from portdip.errors import DamagedImageError, OutOfOrderError, UnknownRouteError
-from portdip.index import ranges as interval
-from portdip.index.ranges import Codes, Numbers
+from portdip import intervals as interval
+from portdip.errors import (
+    DamagedImageError,
+    InvalidNumberError,
+    InvalidRangeError,
+    OutOfOrderError,
+    UnknownRouteError,
+)
+from portdip.intervals import Codes, Numbers, Ordinals
 
 ENTRY = 1 << 16
 
@@ -64,6 +71,10 @@ class Index:
         """A guess at the memory of the dict and the list."""
         return 100 * (len(self._entries) + len(self._ranges))
 
+    def count(self, first: int, last: int) -> int:
+        """How many of the numbers `first` to `last` have an entry of their own."""
+        return sum(first <= number <= last for number in self._entries)
+
     def match(self, number: int) -> int:
         """The code, plus ENTRY if the number has an entry of its own."""
         if number in self._entries:
@@ -88,3 +99,150 @@ class Index:
         result = np.empty(len(numbers), dtype=np.uint32) if out is None else out
         result[:] = [self.match(number) for number in numbers.tolist()]
         return result
+
+
+Entry = tuple[int, int, int]  # number, code, ordinal
+Range = tuple[int, int, int, int]  # first, last, code, ordinal
+Rule = tuple[int, int, int, Codes | None]  # ordinal, first, last, map
+
+
+class Overlay:
+    """All facts since the base, in the order in which they came."""
+
+    def __init__(
+        self, entries: tuple[Entry, ...] = (), ranges: tuple[Range, ...] = (), rules: tuple[Rule, ...] = ()
+    ) -> None:
+        self._entries, self._ranges = entries, ranges
+        self.rules = tuple(sorted(rules, key=lambda rule: rule[0]))
+
+    def __len__(self) -> int:
+        return len(self._latest())
+
+    @property
+    def nbytes(self) -> int:
+        """A guess at the memory of the tuples."""
+        return 100 * (len(self._entries) + len(self._ranges)) + (1 << 17) * len(self.rules)
+
+    def with_entries(self, numbers: Numbers, codes: Codes, ordinals: Ordinals) -> Overlay:
+        """An overlay with these entries too."""
+        added = tuple(zip(numbers.tolist(), codes.tolist(), ordinals.tolist(), strict=True))
+        for row, (number, code, ordinal) in enumerate(added):
+            if not 0 < number < 10**15:
+                raise InvalidNumberError("no number", got=str(number), where=f"row {row}")
+            _check_fact(code, ordinal, row)
+        return Overlay(self._entries + added, self._ranges, self.rules)
+
+    def with_ranges(self, first: Numbers, last: Numbers, codes: Codes, ordinals: Ordinals) -> Overlay:
+        """An overlay with these ranges too."""
+        added = tuple(zip(first.tolist(), last.tolist(), codes.tolist(), ordinals.tolist(), strict=True))
+        for row, (begin, end, code, ordinal) in enumerate(added):
+            if not 0 < begin <= end < 10**15 or len(str(begin)) != len(str(end)):
+                raise InvalidRangeError("not a range", got=f"{begin} to {end}", where=f"range {row}")
+            _check_fact(code, ordinal, row)
+        return Overlay(self._entries, self._ranges + added, self.rules)
+
+    def with_rule(self, ordinal: int, first: int, last: int, codes: Codes | None) -> Overlay:
+        """An overlay with this rule too."""
+        if not 0 <= first <= last < 1 << 64:
+            raise InvalidRangeError("not a range", got=f"{first} to {last}")
+        if codes is not None and (codes[0] != 0 or not all(0 < code < 65_535 for code in codes[1:65_535].tolist())):
+            raise UnknownRouteError("a map takes codes away or makes them up")
+        for other in self.rules:
+            if other[0] == ordinal:
+                same = codes is None if other[3] is None else codes is not None and np.array_equal(other[3], codes)
+                if same and other[:3] == (ordinal, first, last):
+                    return self
+                raise ValueError(f"two rules have the ordinal {ordinal}")
+        return Overlay(
+            self._entries, self._ranges, (*self.rules, (ordinal, first, last, None if codes is None else codes.copy()))
+        )
+
+    def entry(self, number: int) -> tuple[int, int] | None:
+        """Ordinal and code of the number's latest entry."""
+        return self._latest().get(number)
+
+    def range(self, number: int) -> tuple[int, int] | None:
+        """Ordinal and code of the latest range around the number."""
+        around = [(ordinal, code) for first, last, code, ordinal in self._ranges if first <= number <= last]
+        return max(around, default=None)
+
+    def entries(self) -> tuple[Numbers, Codes, Ordinals]:
+        """The entry that counts of each number."""
+        rows = sorted((number, code, ordinal) for number, (ordinal, code) in self._latest().items())
+        numbers, codes, ordinals = np.array(rows, dtype=np.uint64).reshape(-1, 3).T
+        return numbers, codes.astype(np.uint16), ordinals.astype(np.uint32)
+
+    def ranges(self) -> tuple[Numbers, Numbers, Codes, Ordinals]:
+        """Disjoint intervals in order, each with the range that counts there."""
+        edges = {edge for first, last, _, _ in self._ranges for edge in (first, last + 1)}
+        pieces: list[list[int]] = []
+        cells = sorted(edges | {10**digits for digits in range(16)})
+        for first, after in itertools.pairwise(cells):
+            latest = self.range(first)
+            if latest is None:
+                continue
+            ordinal, code = latest
+            if pieces and pieces[-1][1:] == [first - 1, code, ordinal] and len(str(first - 1)) == len(str(first)):
+                pieces[-1][1] = after - 1
+            else:
+                pieces.append([first, after - 1, code, ordinal])
+        first, last, codes, ordinals = np.array(pieces, dtype=np.uint64).reshape(-1, 4).T
+        return first, last, codes.astype(np.uint16), ordinals.astype(np.uint32)
+
+    def _latest(self) -> dict[int, tuple[int, int]]:
+        latest: dict[int, tuple[int, int]] = {}
+        for number, code, ordinal in self._entries:
+            latest[number] = max((ordinal, code), latest.get(number, (0, 0)))
+        return latest
+
+
+def _check_fact(code: int, ordinal: int, row: int) -> None:
+    if code > 65_534:
+        raise UnknownRouteError("no such route code", expected="0 to 65534", got=str(code), where=f"row {row}")
+    if ordinal == 0:
+        raise ValueError(f"ordinals start at 1, row {row} has 0")
+
+
+class LiveIndex(Index):
+    """A base index with the changes of an overlay."""
+
+    def __init__(self, base: Index, overlay: Overlay) -> None:
+        self.base = base
+        self.overlay = overlay
+
+    def __contains__(self, number: int) -> bool:
+        return self._own_code(number) != 0
+
+    def __len__(self) -> int:
+        return sum(number in self for number in {*self.base._entries, *self.overlay.entries()[0].tolist()})
+
+    @property
+    def nbytes(self) -> int:
+        """A guess at the memory of both."""
+        return self.base.nbytes + self.overlay.nbytes
+
+    def match(self, number: int) -> int:
+        """The code, plus ENTRY if the number has an entry of its own."""
+        own = self._own_code(number)
+        return own | ENTRY if own else self.range_code(number)
+
+    def range_code(self, number: int) -> int:
+        """The code of the range around the number, whatever its own entry says; 0 for none."""
+        ordinal, code = self.overlay.range(number) or (0, self.base.range_code(number))
+        for _, codes in self._later_rules(number, ordinal):
+            code = code if codes is None else int(codes[code])
+        return code
+
+    def _own_code(self, number: int) -> int:
+        ordinal, code = self.overlay.entry(number) or (0, self.base._entries.get(number, 0))
+        for _, codes in self._later_rules(number, ordinal):
+            code = 0 if codes is None else int(codes[code])
+        return code
+
+    def _later_rules(self, number: int, ordinal: int) -> list[tuple[int, Codes | None]]:
+        """The rules that a fact about the number has seen, in their order."""
+        return [
+            (later, codes)
+            for later, first, last, codes in self.overlay.rules
+            if later > ordinal and first <= number <= last
+        ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from portdip.index.ranges import Codes, Numbers
+from portdip.intervals import Codes, Numbers
 
 GROUP_NUMBERS = 640_000
 LEAF, MID, TOP = 256, 2048, 4096

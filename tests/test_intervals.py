@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from portdip.index.ranges import flatten
-
-from .images import plans, questions, twin
+from portdip.intervals import flatten
+from tests.index.images import plans, questions, twin
 
 
 @given(plans())

@@ -18,6 +18,7 @@ from portdip.errors import InvalidRangeError
 
 Numbers = npt.NDArray[np.uint64]
 Codes = npt.NDArray[np.uint16]
+Ordinals = npt.NDArray[np.uint32]
 
 _LIMIT = 10**15
 _POWERS = np.array([10**exponent for exponent in range(1, 16)], dtype=np.uint64)
@@ -38,21 +39,19 @@ def flatten(ranges: npt.ArrayLike) -> tuple[Numbers, Numbers, Codes]:
     """
     table = np.asarray(ranges, dtype=np.uint64).reshape(-1, 3)
     first, last, code = table[:, 0], table[:, 1], table[:, 2]
-    _check_intervals(first, last, code)
+    check(first, last, code)
     order = np.lexsort((~last, first))
     first, last, code = first[order], last[order], code[order]
     if np.any(first[1:] <= last[:-1]):
         first, last, code = _unnest(first, last, code)
     held = code != 0
     first, last, code = first[held], last[held], code[held]
-    # Neighbours may not join across a length: 999 and 1000 are one apart and nothing else in common.
-    opens = np.ones(len(first), dtype=bool)
-    opens[1:] = (first[1:] != last[:-1] + np.uint64(1)) | (code[1:] != code[:-1]) | np.isin(first[1:], _POWERS)
-    closes = np.roll(opens, -1)
-    return first[opens], last[closes], code[opens].astype(np.uint16)
+    opens = _opens(first, last, code)
+    return first[opens], last[np.roll(opens, -1)], code[opens].astype(np.uint16)
 
 
-def _check_intervals(first: Numbers, last: Numbers, code: Numbers) -> None:
+def check(first: Numbers, last: Numbers, code: Numbers | Codes) -> None:
+    """Raises InvalidRangeError, naming the row, for what is no interval of numbers of one length with a code."""
     wrong = (first == 0) | (last >= _LIMIT) | (last < first) | (code > 65_534)
     wrong |= np.searchsorted(_POWERS, first, side="right") != np.searchsorted(_POWERS, last, side="right")
     if np.any(wrong):
@@ -63,6 +62,48 @@ def _check_intervals(first: Numbers, last: Numbers, code: Numbers) -> None:
             got=f"{first[row]} to {last[row]} with code {code[row]}",
             where=f"range {row}",
         )
+
+
+def latest(first: Numbers, last: Numbers, code: Codes, ordinal: Ordinals) -> tuple[Numbers, Numbers, Codes, Ordinals]:
+    """Disjoint intervals, in order, that give every number the latest of the ranges that hold it.
+
+    Ranges may cross and repeat; the latest is the one of the highest ordinal, then the highest code. Code 0 counts
+    as any other. Neighbours of one code and ordinal are joined:
+
+    >>> ranges = np.array([(100, 199, 7, 1), (150, 159, 0, 2), (120, 170, 5, 1)], dtype=np.uint64).T
+    >>> [column.tolist() for column in latest(*ranges)]
+    [[100, 150, 160], [149, 159, 199], [7, 0, 7], [1, 2, 1]]
+    """
+    order = np.lexsort((code, ordinal))
+    first, last, code, ordinal = first[order], last[order], code[order], ordinal[order]
+    # Between two edges nothing begins or ends: a cell. Ranges become cells from `low` up to `high`.
+    edges = np.unique(np.concatenate([first, last + np.uint64(1), _POWERS]))
+    low, high = np.searchsorted(edges, first), np.searchsorted(edges, last + np.uint64(1))
+    # A range of n cells is two runs of 2^level cells, which may overlap. From the widest level down, each run hands
+    # its range to its two halves, unless a later one has been there.
+    winner = np.full(len(edges), -1, dtype=np.int64)
+    level = np.frexp(high - low)[1] - 1
+    for width in range(int(level.max(initial=0)), -1, -1):
+        at = np.flatnonzero(level == width)
+        np.maximum.at(winner, low[at], at)
+        np.maximum.at(winner, high[at] - (1 << width), at)
+        if width:
+            half = 1 << (width - 1)
+            winner[half:] = np.maximum(winner[half:], winner[:-half])
+    held = np.flatnonzero(winner >= 0)
+    first, last = edges[held], edges[held + 1] - np.uint64(1)
+    code, ordinal = code[winner[held]], ordinal[winner[held]]
+    opens = _opens(first, last, code)
+    opens[1:] |= ordinal[1:] != ordinal[:-1]
+    return first[opens], last[np.roll(opens, -1)], code[opens], ordinal[opens]
+
+
+def _opens(first: Numbers, last: Numbers, code: Numbers | Codes) -> npt.NDArray[np.bool_]:
+    """Which disjoint intervals, in order, do not continue the one before them."""
+    opens = np.ones(len(first), dtype=bool)
+    # Neighbours may not join across a length: 999 and 1000 are one apart and nothing else in common.
+    opens[1:] = (first[1:] != last[:-1] + np.uint64(1)) | (code[1:] != code[:-1]) | np.isin(first[1:], _POWERS)
+    return opens
 
 
 def _unnest(first: Numbers, last: Numbers, code: Numbers) -> tuple[Numbers, Numbers, Numbers]:
