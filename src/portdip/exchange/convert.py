@@ -17,6 +17,7 @@ from portdip.exchange.column_map import ColumnMap
 from portdip.number import DIGITS_MAX, LIMIT
 
 Bad = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.uint64]
 Converted = tuple[pa.Array, Bad]
 
 #: By number of digits: the smallest number that has so many.
@@ -60,7 +61,7 @@ def numbers(column: pa.Array, form: ColumnMap, where: str) -> Converted:
 def carriers(column: pa.Array, where: str) -> Converted:
     """Carrier ids as strings; an empty one becomes null. Never bad here: what null means is the caller's matter."""
     ids = text(column, where)
-    return _none_if_empty(ids), np.zeros(len(ids), dtype=bool)
+    return none_if_empty(ids), np.zeros(len(ids), dtype=bool)
 
 
 def routing_numbers(column: pa.Array, where: str) -> Converted:
@@ -92,16 +93,23 @@ def times(column: pa.Array, form: ColumnMap, where: str) -> Converted:
             got=str(column.type),
             fix="Say time = 'epoch-seconds' or 'epoch-milliseconds' in the column map.",
         )
-    values = _none_if_empty(text(column, where))
+    values = none_if_empty(text(column, where))
     if unit is not None:
-        seconds, bad = _cast(values, pa.int64())
-        moments, too_far = _cast(seconds.cast(pa.timestamp(unit, tz="UTC")), _UTC_MICROSECONDS)
+        seconds, bad = cast(values, pa.int64())
+        moments, too_far = cast(seconds.cast(pa.timestamp(unit, tz="UTC")), _UTC_MICROSECONDS)
         return moments, bad | too_far
     if form.time == "iso":
         return _iso_times(values)
     moments = pc.strptime(values, form.time, "us", error_is_null=True)
     bad = pc.and_(values.is_valid(), moments.is_null())
     return moments.cast(_UTC_MICROSECONDS), bad.to_numpy(zero_copy_only=False)
+
+
+def are_intervals(first: Integers, last: Integers) -> Bad:
+    """Which pairs are a closed interval of numbers of one length."""
+    lengths = [np.searchsorted(_SMALLEST, bound, side="right") for bound in (first, last)]
+    good: Bad = (first <= last) & (lengths[0] == lengths[1])
+    return good
 
 
 def text(column: pa.Array, where: str) -> pa.Array:
@@ -131,20 +139,21 @@ def _iso_times(values: pa.Array) -> Converted:
     dates = pc.equal(pc.binary_length(values), len("2024-01-31"))
     values = pc.if_else(dates, pc.binary_join_element_wise(values, "T00:00", ""), values)
     zoned = pc.match_substring_regex(values, _ISO_ZONE)
-    return _cast(pc.if_else(zoned, values, pc.binary_join_element_wise(values, "Z", "")), _UTC_MICROSECONDS)
+    return cast(pc.if_else(zoned, values, pc.binary_join_element_wise(values, "Z", "")), _UTC_MICROSECONDS)
 
 
-def _none_if_empty(values: pa.Array) -> pa.Array:
+def none_if_empty(values: pa.Array) -> pa.Array:
+    """Texts, null where they are empty."""
     return pc.if_else(pc.equal(pc.binary_length(values), _ZERO), _NO_TEXT, values)
 
 
-def _cast(column: pa.Array, kind: pa.DataType) -> Converted:
-    """Cast, with rows that cannot be cast marked bad and null: they are found by halving."""
+def cast(column: pa.Array, kind: pa.DataType) -> Converted:
+    """Cast to the Arrow type `kind`, with rows that cannot be cast marked bad and null: they are found by halving."""
     try:
         return column.cast(kind), np.zeros(len(column), dtype=bool)
     except pa.ArrowInvalid:
         if len(column) == 1:
             return pa.nulls(1, kind), np.ones(1, dtype=bool)
     half = len(column) // 2
-    (left, bad_left), (right, bad_right) = _cast(column[:half], kind), _cast(column[half:], kind)
+    (left, bad_left), (right, bad_right) = cast(column[:half], kind), cast(column[half:], kind)
     return pa.concat_arrays([left, right]), np.concatenate([bad_left, bad_right])

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from portdip.errors import BadRowError, FeedError
-from portdip.exchange import rows
+from portdip.exchange import delimited, rows
 from portdip.exchange.feeds import csv
 from portdip.exchange.feeds.options import BadRows, Options
 
@@ -83,7 +83,7 @@ def test_too_few_or_too_many_columns(read, line, columns):
 
 def test_misfits_do_not_shift_the_rows_after_them(read, tmp_path, monkeypatch):
     """Lines reach the reader block by block; small blocks here, so that misfits stand in and between many."""
-    monkeypatch.setattr(csv, "_BLOCK_BYTES", 64)
+    monkeypatch.setattr(delimited, "_BLOCK_BYTES", 64)
     lines = [f"86{row},A" if row % 7 else f"86{row}" for row in range(2, 500)]
     with BadRows(tmp_path / "rejected.csv") as bad_rows:
         found = read("\n".join(["number,carrier", *lines]), bad_rows=bad_rows)

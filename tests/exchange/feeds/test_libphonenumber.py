@@ -7,7 +7,7 @@ from phonenumbers import carrier as oracle
 from phonenumbers.carrierdata import CARRIER_DATA
 
 from portdip import number
-from portdip.exchange import rows
+from portdip.exchange import carrier_ids, rows
 from portdip.exchange.feeds import libphonenumber
 from portdip.exchange.feeds.options import Options
 
@@ -57,7 +57,7 @@ def test_lengths_follow_the_country(ranges):
     ],
 )
 def test_ids_are_plain(name, slug):
-    assert libphonenumber._slug(name) == slug
+    assert carrier_ids.of_name(44, name) == f"44-{slug}"
 
 
 def test_the_longest_prefix_agrees_with_libphonenumber(ranges, names, seed):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from portdip.errors import PortdipError
 from portdip.exchange.population import Chunk, Plan, draw
 from portdip.exchange.population.numbering_plan import BLOCK
-from portdip.index.ranges import flatten
+from portdip.intervals import flatten
 
 SHARES = st.none() | st.sampled_from([0.02, 0.16, 0.5])
 SEEDS = st.integers(0, 2**64)

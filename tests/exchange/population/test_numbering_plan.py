@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from portdip.errors import PortdipError
 from portdip.exchange import population
 from portdip.exchange.population.numbering_plan import BLOCK, TICKETS, hand_out
-from portdip.index.ranges import flatten
+from portdip.intervals import flatten
 from portdip.route import ROUTES_MAX
 
 

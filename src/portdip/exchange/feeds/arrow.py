@@ -15,6 +15,7 @@ import pyarrow as pa
 from portdip.exchange import mapped_rows
 from portdip.exchange.column_map import ColumnMap
 from portdip.exchange.feeds.options import BadRows, Options
+from portdip.exchange.reading import Chunk, Opened
 
 NEEDS_FILES = True
 
@@ -24,16 +25,17 @@ _BATCH_ROWS = 1 << 18
 
 def rows(files: list[Path], options: Options) -> Iterator[pa.RecordBatch]:
     """The rows of the files, in their order. Raises as `mapped_rows.read` does."""
-    return mapped_rows.read(files, options, _open)
+    return mapped_rows.read(files, options, open_file)
 
 
-def _open(path: Path, mapping: ColumnMap, bad_rows: BadRows) -> mapped_rows.Opened:
+def open_file(path: Path, mapping: ColumnMap, bad_rows: BadRows) -> Opened:
+    """Open one file; the column map and what becomes of bad rows are nothing to this kind of file."""
     source = pa.memory_map(str(path))
     is_file = source.read(len(_FILE_MAGIC)) == _FILE_MAGIC
     source.seek(0)
     reader = pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
 
-    def read(positions: list[int]) -> Iterator[tuple[list[pa.Array], mapped_rows.RowNumbers]]:
+    def read(positions: list[int]) -> Iterator[Chunk]:
         row = 1
         batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else reader
         with source:
@@ -46,4 +48,4 @@ def _open(path: Path, mapping: ColumnMap, bad_rows: BadRows) -> mapped_rows.Open
                     )
                     row += len(part)
 
-    return mapped_rows.Opened(reader.schema.names, read)
+    return Opened(reader.schema.names, read)

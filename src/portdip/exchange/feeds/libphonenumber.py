@@ -5,15 +5,12 @@ language. A prefix says nothing of length, so it becomes one range for every len
 in its country, of 8 to 15 digits with the country code. Nested prefixes become nested ranges: the longest
 decides.
 
-libphonenumber has names but no ids. A carrier's id here is the country code, '-' and its name in lower case,
-without accents, anything but letters and digits as one '-': `44-vodafone`. Names in one country that differ
-in nothing else are one carrier. The name is the English one where there is one.
+libphonenumber has names but no ids: a carrier's id is made of the country code and its name, as in `44-vodafone`
+(`portdip.exchange.carrier_ids`). The name is the English one where there is one.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -21,13 +18,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from portdip import number
+from portdip.exchange import carrier_ids
 from portdip.exchange import rows as row_kinds
 from portdip.exchange.feeds.options import Options
 
 NEEDS_FILES = False
 
 _DIGITS_MIN = 8
-_APART = re.compile(r"[\W_]+")
 
 
 def rows(files: list[Path], options: Options) -> Iterator[pa.RecordBatch]:
@@ -39,7 +36,7 @@ def rows(files: list[Path], options: Options) -> Iterator[pa.RecordBatch]:
     for prefix, by_language in sorted(CARRIER_DATA.items()):
         country = _country_code(prefix)
         name = by_language.get("en") or next(iter(by_language.values()))
-        carrier = f"{country}-{_slug(name)}"
+        carrier = carrier_ids.of_name(country, name)
         names.setdefault(carrier, name)
         ranges.extend(
             (*number.interval_of_prefix(int(prefix), digits), carrier)
@@ -47,16 +44,11 @@ def rows(files: list[Path], options: Options) -> Iterator[pa.RecordBatch]:
             if digits >= len(prefix)
         )
     yield pa.record_batch([list(names), list(names.values())], schema=row_kinds.CARRIERS)
-    first, last, carrier_ids = zip(*ranges, strict=True)
+    first, last, holders = zip(*ranges, strict=True)
     yield pa.record_batch(
-        [pa.array(first, pa.uint64()), pa.array(last, pa.uint64()), carrier_ids, pa.repeat("", len(first))],
+        [pa.array(first, pa.uint64()), pa.array(last, pa.uint64()), holders, pa.repeat("", len(first))],
         schema=row_kinds.RANGES,
     )
-
-
-def _slug(name: str) -> str:
-    letters = (mark for mark in unicodedata.normalize("NFKD", name) if not unicodedata.combining(mark))
-    return _APART.sub("-", "".join(letters).casefold()).strip("-")
 
 
 def _country_code(prefix: str) -> int:

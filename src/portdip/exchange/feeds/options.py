@@ -66,6 +66,14 @@ class BadRows:
         self._closing.__exit__(kind, error, trace)
 
 
+class Overlooked(BadRows):
+    """Takes no note of bad rows, for a reading before the one in which they are refused."""
+
+    def refuse(self, file: Path | str, row: int, reason: str, content: str) -> None:
+        """Count the row."""
+        self.count += 1
+
+
 @dataclass(frozen=True)
 class Options:
     """What a caller may say to a feed: a column map file (TOML) and what to do with bad rows."""

@@ -15,6 +15,7 @@ import pyarrow as pa
 from portdip.exchange import mapped_rows
 from portdip.exchange.column_map import ColumnMap
 from portdip.exchange.feeds.options import BadRows, Options
+from portdip.exchange.reading import Chunk, Opened
 
 NEEDS_FILES = True
 
@@ -23,16 +24,17 @@ _BATCH_ROWS = 1 << 18
 
 def rows(files: list[Path], options: Options) -> Iterator[pa.RecordBatch]:
     """The rows of the files, in their order. Raises as `mapped_rows.read` does."""
-    return mapped_rows.read(files, options, _open)
+    return mapped_rows.read(files, options, open_file)
 
 
-def _open(path: Path, mapping: ColumnMap, bad_rows: BadRows) -> mapped_rows.Opened:
+def open_file(path: Path, mapping: ColumnMap, bad_rows: BadRows) -> Opened:
+    """Open one file; the column map and what becomes of bad rows are nothing to this kind of file."""
     from pyarrow import parquet
 
     file = parquet.ParquetFile(path, memory_map=True)
     names = file.schema_arrow.names
 
-    def read(positions: list[int]) -> Iterator[tuple[list[pa.Array], mapped_rows.RowNumbers]]:
+    def read(positions: list[int]) -> Iterator[Chunk]:
         row = 1
         with file:
             for batch in file.iter_batches(_BATCH_ROWS, columns=[names[position] for position in positions]):
@@ -42,4 +44,4 @@ def _open(path: Path, mapping: ColumnMap, bad_rows: BadRows) -> mapped_rows.Open
                 )
                 row += len(batch)
 
-    return mapped_rows.Opened(names, read)
+    return Opened(names, read)
