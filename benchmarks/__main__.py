@@ -22,6 +22,8 @@ GROUPS = {
     "dips": [Size(10 * _MILLION, 5 * _MILLION, 9), Size(100 * _MILLION, 10 * _MILLION, 9)],
     "building": [Size(100 * _MILLION, 0, 3)],
     "annotating": [Size(10 * _MILLION, 4 * _MILLION, 5)],
+    "exchanging": [Size(100 * _MILLION, 1_000_000, 3)],
+    "reconciling": [Size(100 * _MILLION, 0, 3)],
     "instructions": [Size(1 * _MILLION, 100_000, 1)],
     "billion": [Size(1000 * _MILLION, 10 * _MILLION, 5)],
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,34 +10,19 @@ import pyarrow as pa
 
 import portdip
 from portdip import Engine
-from portdip.exchange import population
-from portdip.exchange.feeds.options import Options
-from portdip.lookup.load import import_feed, init_store
 
 from .figure import Figure, Size, interleaved, nanoseconds, ratio
-from .populations import CACHE, SEED, Columns, columns, questions
+from .populations import Columns, columns, questions, store
 
 _ROUNDS_MAX = 5
 
 
 def figures(size: Size) -> list[Figure]:
     drawn = columns("cn", size.numbers, 0.16)
-    engine = portdip.open_engine(_store(drawn, size), resident=True)
+    engine = portdip.open_engine(store(drawn, size.numbers, 0.16), resident=True)
     asked = questions(drawn, size.questions)
     name = f"{size.numbers / 1e6:g} M"
     return [*_codes(engine, drawn, asked, size, name), *_strings(engine, drawn, asked, size, name)]
-
-
-def _store(drawn: Columns, size: Size) -> Path:
-    """A store of the same numbers, made as its users make it."""
-    store = CACHE / f"store-{size.numbers}"
-    if not store.exists():
-        rows = CACHE / f"store-{size.numbers}.parquet"
-        population.write(drawn.plan, population.draw(drawn.plan, size.numbers, SEED, 0.16), rows)
-        init_store(store, "bench")
-        import_feed(store, "phone-cn", [], Options(), lambda count, share: None)
-        import_feed(store, "parquet", [rows], Options(), lambda count, share: None)
-    return store
 
 
 def _codes(engine: Engine, drawn: Columns, asked: Any, size: Size, name: str) -> list[Figure]:

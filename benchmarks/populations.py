@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import numpy.typing as npt
 
 from portdip import index
 from portdip.exchange import population
+from portdip.exchange.feeds.options import Options
+from portdip.lookup.load import import_feed, init_store
+from portdip.table.manifest import FORMAT_VERSION
 
 CACHE = Path("build/bench")
 SEED = 20_261_122
@@ -53,6 +57,20 @@ def columns(plan_name: str, numbers: int, share: float) -> Columns:
 def build(drawn: Columns) -> None:
     """Build the image of the columns."""
     index.build(drawn.numbers, drawn.codes, drawn.ranges, drawn.image)
+
+
+def store(drawn: Columns, numbers: int, share: float) -> Path:
+    """A store of the same numbers, made as its users make it: the Chinese plan, then the numbers from Parquet."""
+    path = CACHE / f"store-v{FORMAT_VERSION}-{numbers}"
+    if not path.exists():
+        rows, making = path.with_suffix(".parquet"), path.with_suffix(".making")
+        population.write(drawn.plan, population.draw(drawn.plan, numbers, SEED, share), rows)
+        shutil.rmtree(making, ignore_errors=True)
+        init_store(making, "bench")
+        import_feed(making, "phone-cn", [], Options(), lambda count, share: None)
+        import_feed(making, "parquet", [rows], Options(), lambda count, share: None)
+        making.rename(path)
+    return path
 
 
 def questions(drawn: Columns, count: int) -> npt.NDArray[np.uint64]:

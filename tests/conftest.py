@@ -1,7 +1,8 @@
 """How the tests run: random seeds that vary and are printed, long runs on request, no test left out unnoticed.
 
 PORTDIP_TEST_FULL=1 adds the tests marked `full` and ten times as many examples to every property.
-PORTDIP_TEST_NOTHING_LEFT_OUT=1 fails the run if a test was left out because a system package is missing.
+PORTDIP_TEST_NOTHING_LEFT_OUT=1 fails the run if a test was left out because a system package is missing. Tests that
+mount a file system are left out, and listed, where that is not permitted.
 """
 
 import os
@@ -11,6 +12,8 @@ import shutil
 import hypothesis
 import pytest
 
+from tests.faults.mounting import may_mount
+
 FULL = bool(os.environ.get("PORTDIP_TEST_FULL"))
 NOTHING_LEFT_OUT = bool(os.environ.get("PORTDIP_TEST_NOTHING_LEFT_OUT"))
 
@@ -18,12 +21,15 @@ hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("full", hypothesis.settings.get_profile("default"), max_examples=1000)
 hypothesis.settings.load_profile("full" if FULL else "default")
 
+#: Tests left out, by the system package that they miss, or NO_MOUNT.
 left_out = pytest.StashKey[dict[str, list[str]]]()
+NO_MOUNT = "mounting a file system is not permitted"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
     config.addinivalue_line("markers", "system(program, package): needs a program of a Debian package")
+    config.addinivalue_line("markers", "mount: needs the right to mount a file system")
     config.stash[left_out] = {}
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(random.randrange(1 << 32))
@@ -46,15 +52,20 @@ def pytest_collection_modifyitems(config, items):
             if shutil.which(program) is None:
                 item.add_marker(pytest.mark.skip(reason=f"system package missing: {package}"))
                 config.stash[left_out].setdefault(package, []).append(item.nodeid)
+        if item.get_closest_marker("mount") and not may_mount():
+            item.add_marker(pytest.mark.skip(reason=NO_MOUNT))
+            config.stash[left_out].setdefault(NO_MOUNT, []).append(item.nodeid)
 
 
 def pytest_sessionfinish(session, exitstatus):
-    if exitstatus == pytest.ExitCode.OK and NOTHING_LEFT_OUT and session.config.stash[left_out]:
+    packages = session.config.stash[left_out].keys() - {NO_MOUNT}
+    if exitstatus == pytest.ExitCode.OK and NOTHING_LEFT_OUT and packages:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter, config):
     seed = config.option.hypothesis_seed
     terminalreporter.line(f"random seed {seed}: repeat with --hypothesis-seed={seed}")
-    for package, tests in config.stash[left_out].items():
-        terminalreporter.line(f"not run, system package {package} is missing: {', '.join(tests)}", red=True)
+    for missed, tests in config.stash[left_out].items():
+        reason = missed if missed == NO_MOUNT else f"system package {missed} is missing"
+        terminalreporter.line(f"not run, {reason}: {', '.join(tests)}", red=True)

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -74,7 +75,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(annotated):
 def test_a_carrier_with_a_comma_is_quoted(engine, tmp_path):
     labels = engine.generation.labels
     names = pa.array([f'{carrier}, "Ltd"' for carrier in labels.carriers.to_pylist()])
-    wordy = Engine(replace(engine.generation, labels=replace(labels, carriers=names)))
+    wordy = Engine(SimpleNamespace(generation=replace(engine.generation, labels=replace(labels, carriers=names))))
     (tmp_path / "in.csv").write_text(f"n\n{stores.PORTED}\n")
     annotate_file(wordy, tmp_path / "in.csv", tmp_path / "out.csv", "n")
     rows = list(csv.reader((tmp_path / "out.csv").read_text().splitlines()))

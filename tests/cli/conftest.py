@@ -33,3 +33,10 @@ def portdip(capsys, monkeypatch):
         return Finished(left.value.code or 0, out, err)
 
     return portdip
+
+
+@pytest.fixture
+def fresh(portdip, tmp_path) -> Path:
+    """An empty store."""
+    portdip("init", tmp_path / "store", "--dataset", "test")
+    return tmp_path / "store"

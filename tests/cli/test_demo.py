@@ -32,7 +32,9 @@ def test_it_builds_asks_and_annotates_and_says_what_to_try(small, tmp_path, caps
         "calls-routed.parquet",
     }
     commands = [shlex.split(line)[1:] for line in said.split("Try next:")[1].splitlines() if line.strip()]
-    assert {command[0] for command in commands} == {"dip", "explain", "inspect", "annotate", "generate"}
+    assert {command[0] for command in commands} == {
+        "dip", "explain", "history", "status", "inspect", "annotate", "generate",
+    }  # fmt: skip
     for command in commands:
         if command[0] != "generate":  # it is as large as it says
             assert run(*command) == 0, command

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -78,7 +79,7 @@ def test_what_is_no_store_is_refused_with_the_way_to_make_one(tmp_path):
 
 
 def test_a_code_without_a_route_is_refused_and_never_answered(engine):
-    torn = Engine(replace(engine.generation, routes={}))
+    torn = Engine(SimpleNamespace(generation=replace(engine.generation, routes={})))
     with pytest.raises(UnknownRouteError, match="portdip verify"):
         torn.dip(stores.PORTED)
 

@@ -1,5 +1,7 @@
 """Verification: silent on a good store, loud and exact on a damaged one."""
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -10,7 +12,7 @@ from portdip.index import build
 from portdip.lookup.load import import_feed, init_store
 from portdip.lookup.verify import verify
 from portdip.table import schema
-from portdip.table.manifest import Manifest, Seal
+from portdip.table.manifest import Seal
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def seal_again(snapshot, **counts):
     """A manifest that fits the files as they are now, as a writer with a fault would leave it."""
     old = snapshot.manifest
     seals = {name: Seal.of(snapshot.path / name) for name in old.files}
-    made = Manifest(old.dataset, old.sequence, old.created, old.as_of, old.previous, old.counts | counts, seals)
+    made = dataclasses.replace(old, counts=old.counts | counts, files=seals)
     (snapshot.path / schema.MANIFEST_FILE).write_bytes(made.render())
 
 

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from portdip.errors import RoutesFullError
+from portdip.exchange import rows
 from portdip.table import catalogue, schema
 from portdip.table.catalogue import Catalogue
 
@@ -45,20 +46,24 @@ def test_donors_are_rows_of_the_carriers_from_1(empty):
 
 def test_names_come_and_stay(empty):
     def name(carrier, name):
-        empty.name(pa.record_batch([[carrier], [name]], schema=schema.CARRIERS))
+        empty.name(pa.record_batch([[carrier], [name]], schema=rows.CARRIERS))
 
     codes(empty, ["A"], [""])
     name("A", "First")
     name("A", "")
     name("B", "Second")
-    assert empty.carrier_table().to_pydict() == {"id": ["A", "B"], "name": ["First", "Second"]}
+    assert empty.carrier_table().to_pydict() == {
+        "id": ["A", "B"],
+        "name": ["First", "Second"],
+        "retired": [False, False],
+    }
 
 
 def test_a_reseller_s_route_is_a_route_of_its_own():
     routes = pa.Table.from_pylist(
-        [{"code": 1, "carrier": "A", "routing_number": "1", "reseller": "R"}], schema=schema.ROUTES
+        [{"code": 1, "carrier": "A", "routing_number": "1", "reseller": "R", "retired": False}], schema=schema.ROUTES
     )
-    carriers = pa.table([["A", "R"], ["", ""]], schema=schema.CARRIERS)
+    carriers = pa.table([["A", "R"], ["", ""], [False, False]], schema=schema.CARRIERS)
     catalogue = Catalogue(carriers, routes)
     assert codes(catalogue, ["A"], ["1"]) == [2]
     assert catalogue.route_table().to_pylist()[0] == routes.to_pylist()[0]

@@ -18,7 +18,7 @@ def test_a_number_imported_again_replaces_the_older_row(store, bring, ported):
     bring(ported((861, "A"), (862, "A")))
     draft = bring(ported((862, "B"), (863, "B")))
     assert numbers_of(store.current()) == {861: "A", 862: "B", 863: "B"}
-    assert (draft.taken, draft.replaced) == (2, 1)
+    assert (draft.taken, draft.rows_replaced) == (2, 1)
     assert [row["version"] for row in store.current().numbers.to_pylist()] == [1, 2, 2]
 
 
@@ -34,7 +34,7 @@ def test_a_range_imported_again_replaces_that_of_the_same_interval(store, bring,
     bring(held((100, 199, "A"), (120, 129, "B")))
     draft = bring(held((100, 199, "C"), (100, 199, "C"), (130, 139, None)))
     assert ranges_of(store.current()) == [(100, 199, "C"), (120, 129, "B"), (130, 139, None)]
-    assert (draft.taken, draft.replaced) == (3, 1)
+    assert (draft.taken, draft.rows_replaced) == (3, 1)
 
 
 def test_the_ranges_of_a_draft_are_for_the_index_to_judge(store, held, write_image):

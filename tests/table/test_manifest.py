@@ -1,11 +1,13 @@
 """The manifest: what it says it checks, it checks."""
 
+import dataclasses
 import json
 from datetime import UTC, datetime
 
 import pytest
 
 from portdip.errors import DamagedSnapshotError, StoreError
+from portdip.exchange.keys import SigningKey
 from portdip.table.manifest import BLOCK_BYTES, Manifest, Seal
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -18,7 +20,9 @@ def manifest():
         sequence=3,
         created=NOW,
         as_of=NOW,
-        previous="ab" * 32,
+        chain="ab" * 32,
+        chain_created=NOW,
+        keys=[],
         counts={"numbers": 5},
         files={"numbers.arrow": Seal(10, "cd" * 32, ("0123456789abcdef",))},
     )
@@ -52,26 +56,37 @@ def test_the_digest_covers_what_it_should(manifest):
     changed = [
         with_(dataset="other"),
         with_(sequence=4),
-        with_(previous=""),
         with_(files={"numbers.arrow": Seal(10, "ce" * 32, ())}),
         with_(files={"other.arrow": Seal(10, "cd" * 32, ())}),
     ]
-    assert len({manifest.digest, *changed}) == 6
+    assert len({manifest.digest, *changed}) == 5
 
 
 def test_the_digest_is_what_the_docstring_says():
-    empty = Manifest("d", 0, NOW, NOW, "", {}, {"a": Seal(0, "ff", ())})
+    empty = Manifest("d", 0, NOW, NOW, "", NOW, [], {}, {"a": Seal(0, "ff", ())})
     import hashlib
 
-    assert empty.digest == hashlib.sha256(b"\nd\n0\na\nff\n").hexdigest()
+    assert empty.digest == hashlib.sha256(b"d\n0\na\nff\n").hexdigest()
 
 
-def test_a_newer_format_is_refused_as_such(manifest, tmp_path):
+@pytest.mark.parametrize("version", [1, 3])
+def test_another_format_is_refused_as_such(manifest, tmp_path, version):
     path = tmp_path / "manifest.json"
-    content = json.loads(manifest.render()) | {"format_version": 2}
+    content = json.loads(manifest.render()) | {"format_version": version}
     path.write_text(json.dumps(content))
-    with pytest.raises(StoreError, match=r"newer portdip.*Update portdip"):
+    with pytest.raises(StoreError, match=r"another version of portdip.*import into a new store"):
         Manifest.read(path)
+
+
+def test_a_signature_is_over_content_chain_and_keys(manifest):
+    key = SigningKey.new()
+    signed = manifest.signed(key)
+    assert (signed.signer, len(bytes.fromhex(signed.signature))) == (key.id, 64)
+    others = [
+        dataclasses.replace(manifest, **change)
+        for change in ({"chain": "cd" * 32}, {"keys": [{"public": key.public}]}, {"sequence": 4})
+    ]
+    assert len({manifest.signed_message, *(other.signed_message for other in others)}) == 4
 
 
 def test_a_missing_manifest(tmp_path):

@@ -1,11 +1,13 @@
 """Rows in any order to rows in order: the whole against a dict."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portdip.table import merge, schema
+from portdip.table import facts, merge, schema
+from portdip.table.net import Net
 
 VERSION = 7
 
@@ -39,11 +41,32 @@ def content(batches):
     return found
 
 
-def run(directory, batches, base, repeats):
+NO_CHANGES = Net(1, facts.none(), np.zeros(1, dtype=np.uint64))
+
+
+class Heard:
+    """Keeps what a merge tells."""
+
+    def __init__(self, repeats):
+        self.repeats = repeats
+        self.count = 0
+        self.gone = {}
+
+    def repeated(self, *repeat):
+        self.repeats.append(repeat)
+
+    def replaced(self, count):
+        self.count += count
+
+    def superseded(self, rows):
+        self.gone |= {row["number"]: row["route"] for row in rows.to_pylist()}
+
+
+def run(directory, batches, base, repeats, net=NO_CHANGES):
     runs = merge.Runs(directory, lambda *repeat: repeats.append(repeat))
     for batch in batches:
         runs.add(rows_of(batch))
-    return list(merge.filled(merge.merge(runs.finish(), base_of(base), VERSION, lambda *r: repeats.append(r))))
+    return list(merge.filled(merge.merge(runs.finish(), base_of(base), net, VERSION, Heard(repeats))))
 
 
 numbers = st.integers(1, 60)

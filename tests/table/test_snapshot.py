@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from portdip.errors import DamagedSnapshotError
+from portdip.exchange import rows
 from portdip.route import Carrier, Route
 from portdip.table import schema
 from portdip.table.snapshot import Record
@@ -15,7 +16,7 @@ JANUARY = datetime(2024, 1, 31, 1, 2, 3, 456, tzinfo=UTC)
 
 def test_an_empty_one(store):
     snapshot = store.current()
-    assert snapshot.manifest.counts == {"numbers": 0, "ranges": 0, "routes": 0, "carriers": 0}
+    assert snapshot.manifest.counts == {"numbers": 0, "ranges": 0, "routes": 0, "carriers": 0, "pending": 0}
     assert snapshot.routes == {}
     assert snapshot.carriers == {}
     assert snapshot.record(861) is None
@@ -40,7 +41,7 @@ def test_records_are_found_in_every_batch(store, bring, ported, monkeypatch):
 
 
 def test_carriers_have_their_names(store, bring, ported):
-    bring(pa.record_batch([["A"], ["First"]], schema=schema.CARRIERS), ported((861, "A")))
+    bring(pa.record_batch([["A"], ["First"]], schema=rows.CARRIERS), ported((861, "A")))
     assert store.current().routes[1].carrier == Carrier("A", "First")
 
 

@@ -1,27 +1,17 @@
-"""A store through imports, failures and crashes."""
+"""A store through imports; `tests/faults` has the failures and crashes."""
 
-import contextlib
-import itertools
 import os
 
 import pytest
 
-from portdip import files
 from portdip.errors import DamagedSnapshotError, StoreError, StoreLockedError
 from portdip.table.store import Store
-
-
-def state(store):
-    """What readers see: sequence, digest and numbers, verified."""
-    snapshot = store.current()
-    snapshot.verify()
-    return snapshot.manifest.sequence, snapshot.manifest.digest, snapshot.numbers.to_pylist()
 
 
 def test_a_new_store_is_empty_and_at_sequence_0(store):
     assert store.dataset == "test"
     assert store.current().manifest.sequence == 0
-    assert store.current().manifest.previous == ""
+    assert store.current().manifest.head == store.chain.head == store.chain.base
     assert Store.open(store.path).dataset == "test"
 
 
@@ -52,21 +42,21 @@ def test_what_is_no_store_is_refused(tmp_path):
 
 
 def test_each_import_is_chained_to_the_one_before(store, bring, ported):
-    digests = [store.current().manifest.digest]
+    digests = [store.current().manifest.chain]
     for number in (861, 862, 863):
         bring(ported((number, "A")))
         manifest = store.current().manifest
-        assert manifest.previous == digests[-1]
-        digests.append(manifest.digest)
+        assert store.chain.read(manifest.sequence).header.previous == digests[-1]
+        digests.append(manifest.chain)
     assert manifest.sequence == 3
     assert len(set(digests)) == 4
 
 
-def test_the_snapshot_before_is_kept_and_older_ones_go(store, bring):
-    for _ in range(3):
+def test_the_two_snapshots_before_are_kept_and_older_ones_go(store, bring):
+    for _ in range(4):
         bring()
-    assert sorted(path.name for path in (store.path / "snapshots").iterdir()) == [f"{2:020d}", f"{3:020d}"]
-    assert sorted(path.name for path in store.path.iterdir()) == ["CURRENT", "lock", "snapshots"]
+    assert store.snapshots() == [2, 3, 4]
+    assert not (store.path / "scratch").exists()
 
 
 def test_a_snapshot_that_is_open_goes_on_reading(store, bring, ported):
@@ -99,62 +89,3 @@ def test_a_snapshot_under_another_s_name_is_an_error(store):
     (store.path / "CURRENT").write_text(f"{7:020d}\n")
     with pytest.raises(DamagedSnapshotError, match="wrong place"):
         store.current()
-
-
-class Crash(BaseException):
-    """The machine is gone: from here on nothing reaches the disk."""
-
-
-DISK = [
-    (files, "create"),
-    (files, "sync_file"),
-    (files, "sync_directory"),
-    (files, "remove_directory"),
-    (os, "rename"),
-    (os, "replace"),
-    (os, "fsync"),
-]
-
-
-@contextlib.contextmanager
-def failing(step, error):
-    """Call number `step` to the disk raises `error`; after a Crash so does every later one."""
-    calls = 0
-
-    def guarded(call):
-        def guard(*arguments, **options):
-            nonlocal calls
-            calls += 1
-            if calls == step or (calls > step and error is Crash):
-                raise error(f"disk call {step}")
-            return call(*arguments, **options)
-
-        return guard
-
-    with pytest.MonkeyPatch.context() as patch:
-        for owner, name in DISK:
-            patch.setattr(owner, name, guarded(getattr(owner, name)))
-        yield
-
-
-@pytest.mark.parametrize("error", [Crash, OSError])
-def test_an_import_that_fails_at_any_step_changes_nothing(store, bring, ported, error):
-    """Until CURRENT is replaced the store is as it was, from then on as it should be; the next import cleans up."""
-    bring(ported((861, "A"), (862, "A")))
-    for step in itertools.count(1):
-        before = state(store)
-        try:
-            with failing(step, error):
-                bring(ported((862, "B"), (863 + step, "B")))
-        except error:
-            after = state(store)
-            assert after == before or (after[0] == before[0] + 1 and len(after[2]) == len(before[2]) + 1)
-        else:
-            break
-    assert step > 15
-    sequence = store.current().manifest.sequence
-    assert sorted(path.name for path in (store.path / "snapshots").iterdir()) == [
-        f"{sequence - 1:020d}",
-        f"{sequence:020d}",
-    ]
-    assert not (store.path / "scratch").exists()

@@ -1,9 +1,9 @@
 """The command line: one file per verb, found by listing this folder.
 
 A verb is a file here with a function of the same name (`import_` for `import`, which Python keeps for
-itself); the function's parameters are the arguments and options, its docstring is the help. What is heavy is
-imported inside the function, so that `portdip --help` answers at once. Names with a leading underscore are
-not verbs.
+itself); the function's parameters are the arguments and options, its docstring is the help. Instead of a function it
+may be a `typer.Typer`: a verb with verbs of its own, such as `portdip delta show`. What is heavy is imported inside
+the function, so that `portdip --help` answers at once. Names with a leading underscore are not verbs.
 """
 
 from __future__ import annotations
@@ -46,7 +46,11 @@ def application() -> typer.Typer:
     for module in pkgutil.iter_modules(__path__):
         if not module.name.startswith("_"):
             verb = getattr(import_module(f"{__name__}.{module.name}"), module.name)
-            app.command(module.name.strip("_").replace("_", "-"))(verb)
+            name = module.name.strip("_").replace("_", "-")
+            if isinstance(verb, typer.Typer):
+                app.add_typer(verb, name=name)
+            else:
+                app.command(name)(verb)
     return app
 
 

@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from portdip.exchange.population import Plan
-    from portdip.index.ranges import Numbers
+    from portdip.intervals import Numbers
     from portdip.lookup.engine import Engine
     from portdip.table.snapshot import Snapshot
+    from portdip.table.store import Store
 
 _DATASET = "demo"
 _SEED = 1
 _PORTED = 2_000_000
 _CALLS = 1_000_000
+#: Ports published as a delta when the store is there.
+_MOVED = 10_000
 #: Inside the country code and outside every segment.
 _UNALLOCATED = 8612345678901
 
@@ -76,12 +79,38 @@ def demo(
             began = time.perf_counter()
             annotate_file(engine, calls, routed, "called_number")
             done(f"{_CALLS / (time.perf_counter() - began):,.0f} records/s")
+        with step("publish signed ports") as done:
+            moved = _publish(Store.open(store), numbers)
+            done(f"{moved:,} ports in one delta of {_last_delta(store):,} bytes")
+        with step("answer from them") as done:
+            began = time.perf_counter()
+            engine.refresh()
+            done(f"{moved:,} changes in {(time.perf_counter() - began) * 1e3:.1f} ms, sequence {engine.sequence}")
 
     returned = next(int(chunk.returned[0]) for chunk in chunks if len(chunk.returned))
     examples = _examples(engine, Store.open(store).current(), plan, numbers, returned)
     _print_dips(console, engine, examples)
     _print_speed(console, engine, numbers, plan)
     _print_next(console, store, calls, examples["ported"])
+
+
+def _publish(store: Store, ported: Numbers) -> int:
+    """Make the dataset a signed one and port a few numbers on; how many."""
+    moved = ported[:: max(len(ported) // _MOVED, 1)].tolist()
+    with store.writer() as writer:
+        writer.trust_key(writer.key_ring.make().public, owner="demo")
+        writer.publish()
+        for number in moved:
+            writer.port(number, "CBN", "0D01")
+    return len(moved)
+
+
+def _last_delta(store: Path) -> int:
+    """The size of the newest delta, in bytes."""
+    from portdip.table.store import Store
+
+    chain = Store.open(store).chain
+    return chain.file(chain.head.sequence).stat().st_size
 
 
 def _unheard(count: int, share: float | None) -> None:
@@ -106,7 +135,7 @@ def _clear(directory: Path, store: Path) -> None:
                 fix="Name another: portdip demo DIR.",
             )
         files.remove_directory(store)
-    directory.mkdir(parents=True, exist_ok=True)
+    files.make_directory(directory)
 
 
 def _write_calls(path: Path, ported: Numbers, plan: Plan) -> None:
@@ -220,6 +249,8 @@ def _print_next(console: Console, store: Path, calls: Path, number: str) -> None
     for line in (
         f"{program} dip {place} {number}",
         f"{program} explain {place} {number}",
+        f"{program} history {place} {number}",
+        f"{program} status {place}",
         f"{program} inspect {place}",
         f"{program} annotate {place} {records} {again} --column called_number",
         f"{program} generate more.parquet --plan cn --numbers 1000000 --seed 2",

@@ -6,10 +6,13 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from portdip.cli import _moments
 
 if TYPE_CHECKING:
     from portdip.route import Dip
@@ -26,6 +29,10 @@ def dip(
     short: Annotated[bool, typer.Option("--short", help="Carrier and routing number only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     region: Annotated[str | None, typer.Option(help="Country of national numbers, such as CN.")] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option(help="Who served them then, or will.", parser=_moments.parse, metavar="TIME", show_default=False),
+    ] = None,
 ) -> None:
     """Say who serves numbers now, and the routing number that reaches that carrier.
 
@@ -43,7 +50,7 @@ def dip(
     for text in _texts(numbers):
         number = understood(text, region)
         began = time.perf_counter_ns()
-        answer = engine.dip(number)
+        answer = engine.dip(number, at)
         seconds = (time.perf_counter_ns() - began) / 1e9
         worst = max(worst, EXIT_CODES[answer.status])
         if as_json:

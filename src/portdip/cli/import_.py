@@ -23,7 +23,7 @@ def import_(
     ] = None,
     feed: Annotated[
         str,
-        typer.Option(help="How to read it: csv, parquet, arrow; phone-cn and libphonenumber need no FILE."),
+        typer.Option(help="How to read it: csv, parquet, arrow, or the feed of one source, as README lists them."),
     ] = "csv",
     column_map: Annotated[
         Path | None,

@@ -18,13 +18,14 @@ def inspect(
     store: Annotated[Path, typer.Argument(help="The store.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, all carriers in it.")] = False,
 ) -> None:
-    """Show what a store holds: its state, counts, sizes, and numbers by carrier and by length."""
+    """Show what the snapshot of a store holds: its state, counts, sizes, and numbers by carrier and by length."""
     import json
 
     from portdip.cli import _terminal
     from portdip.table.store import Store
 
-    facts = _facts(Store.open(store).current())
+    opened = Store.open(store)
+    facts = _facts(opened.current(), opened.chain.head.sequence)
     if as_json:
         print(json.dumps(facts, ensure_ascii=False))
         return
@@ -33,7 +34,7 @@ def inspect(
         console.print(line, soft_wrap=True, markup=False)
 
 
-def _facts(snapshot: Snapshot) -> dict[str, Any]:
+def _facts(snapshot: Snapshot, head: int) -> dict[str, Any]:
     from portdip.table.summary import summarize
 
     manifest = snapshot.manifest
@@ -44,6 +45,7 @@ def _facts(snapshot: Snapshot) -> dict[str, Any]:
         "dataset": manifest.dataset,
         "sequence": manifest.sequence,
         "as_of": manifest.as_of.isoformat(),
+        "deltas_since": head - manifest.sequence,
         "digest": manifest.digest,
         "counts": manifest.counts,
         "bytes": summary.bytes_by_file,
@@ -58,7 +60,7 @@ def _facts(snapshot: Snapshot) -> dict[str, Any]:
 
 def _lines(facts: dict[str, Any]) -> Iterator[str]:
     yield f"dataset   {facts['dataset']}"
-    yield f"sequence  {facts['sequence']}, as of {facts['as_of']}"
+    yield f"sequence  {facts['sequence']}, as of {facts['as_of']}, and {facts['deltas_since']:,} deltas since"
     yield f"digest    {facts['digest']}"
     yield "counts    " + ", ".join(f"{count:,} {name}" for name, count in facts["counts"].items())
     yield from _section("bytes", facts["bytes"])

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from portdip.errors import UnknownRouteError
-from portdip.index import Index
+from portdip.index import Index, LiveIndex
 from portdip.lookup._answers import CODES, Answers
 from portdip.lookup._digits import LAYOUTS, NumberColumn
 from portdip.route import Route, Status
@@ -66,7 +66,9 @@ class Labels:
         return cls(pa.array(carriers, pa.string()), pa.array(routing_numbers, pa.string()), indices)
 
 
-def answer(index: Index, labels: Labels, numbers: pa.Array | pa.ChunkedArray, threads: int = 1) -> pa.RecordBatch:
+def answer(
+    index: Index | LiveIndex, labels: Labels, numbers: pa.Array | pa.ChunkedArray, threads: int = 1
+) -> pa.RecordBatch:
     """A record batch of SCHEMA with one row for each of `numbers`, nulls for nulls.
 
     `numbers` is an Arrow array or chunked array of string, large_string, string_view or uint64; anything else

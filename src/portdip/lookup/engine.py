@@ -1,46 +1,113 @@
 """The engine: a number in, the carrier and routing number of it out.
 
-Safe to share between threads: each call takes the generation once and answers from it alone.
+Safe to share between threads: each call takes the generation once and answers from it alone. A newer generation is
+put in its place by one assignment, so no call waits for it.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import index as integer
 from os import PathLike
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from portdip.index import ENTRY, Index
+from portdip.index import ENTRY, LiveIndex
 from portdip.lookup import _digits
 from portdip.lookup.answers import answer, unknown_route
-from portdip.lookup.generation import Generation, open_generation
-from portdip.number import LIMIT
+from portdip.lookup.follower import Follower
+from portdip.lookup.generation import Generation
+from portdip.lookup.history import Holding, dip_at, history, record
+from portdip.lookup.status import lag
+from portdip.number import LIMIT, check
 from portdip.route import Dip, Route, Status
+from portdip.table.snapshot import Record
+from portdip.table.store import Store
+
+#: How often a live engine looks for what is new: a look at one file name costs a microsecond.
+POLL_SECONDS = 0.01
+#: How often it tries again where that failed.
+TROUBLE_SECONDS = 1.0
 
 
-def open_engine(path: str | PathLike[str], resident: bool = False) -> Engine:
-    """The engine over the live state of the store at `path`.
+def open_engine(path: str | PathLike[str], resident: bool = False, live: bool = False) -> Engine:
+    """The engine over the store at `path`, as it is now.
 
-    Opening reads next to nothing: the index is mapped and shared by all processes of the host. `resident`
-    copies it into huge pages of this process for the lowest latency. Raises StoreError or ImageError.
+    Opening reads little: the index is mapped and shared by all processes of the host, and the deltas that no
+    snapshot holds yet are applied. `resident` copies the index into huge pages of this process for the lowest
+    latency. `live` keeps the engine at the head of the store's chain by a thread of its own, until it is closed;
+    otherwise `refresh` does. Raises StoreError, ImageError or DeltaError.
     """
-    return Engine(open_generation(Path(path), resident))
+    engine = Engine(Follower(Store.open(Path(path)), resident, datetime.now(UTC)))
+    if live:
+        engine.follow()
+    return engine
 
 
 class Engine:
-    """Answers dips from one generation.
+    """Answers dips from one generation at a time.
 
     Use `dip` for one number, `annotate` for an Arrow column, `route_codes` for integers where codes are
-    enough, and `index[number]` where every nanosecond of a single lookup counts.
+    enough, and `index[number]` where every nanosecond of a single lookup counts. To be closed, or used in a `with`
+    block, where it is live.
     """
 
-    def __init__(self, generation: Generation) -> None:
-        self._generation = generation
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self._generation = follower.generation
+        self._refreshing = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        #: What kept the last refresh of a live engine from succeeding; dips go on from the last good state.
+        self.trouble: Exception | None = None
+
+    def refresh(self, moment: datetime | None = None) -> bool:
+        """Take what has come into the store, as of `moment` (UTC; None: now); whether there was anything.
+
+        Raises as opening does where the store is damaged; the engine then answers from as far as it could come, and
+        never goes back.
+        """
+        new = False
+        with self._refreshing:
+            try:
+                while self._follower.refresh(moment or datetime.now(UTC)):
+                    new = True
+                    self._generation = self._follower.generation
+            finally:
+                self._generation = self._follower.generation
+        return new
+
+    def follow(self) -> None:
+        """Keep the engine at the head of the store's chain by a thread, until `close`. Asked again, nothing happens."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._keep_up, name="portdip-follow", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """End the thread of a live engine; dips are still answered, from the last state."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _keep_up(self) -> None:
+        while not self._stopping.wait(POLL_SECONDS if self.trouble is None else TROUBLE_SECONDS):
+            try:
+                self.refresh()
+                self.trouble = None
+            except Exception as error:  # whatever it is, the thread goes on trying, and `trouble` says so
+                self.trouble = error
 
     @property
     def generation(self) -> Generation:
@@ -48,8 +115,8 @@ class Engine:
         return self._generation
 
     @property
-    def index(self) -> Index:
-        """Numbers to route codes: `engine.index[8613800138000]`, 0 for none."""
+    def index(self) -> LiveIndex:
+        """Numbers to route codes as they are now: `engine.index[8613800138000]`, 0 for none."""
         return self._generation.index
 
     @property
@@ -64,22 +131,36 @@ class Engine:
 
     @property
     def as_of(self) -> datetime:
-        """The time (UTC) the answers are true for."""
+        """The moment (UTC) of the newest change that the answers know of."""
         return self._generation.as_of
 
-    def dip(self, number: str | int) -> Dip:
+    @property
+    def lag(self) -> float:
+        """Seconds for which the engine may have missed changes: see `portdip.lookup.status.lag`."""
+        return lag(self._follower.store, self._generation.sequence, datetime.now(UTC))
+
+    def history(self, number: str | int) -> list[Holding]:
+        """Every holder of `number` that the store knows of, oldest first."""
+        return history(self._follower.store, self._generation, check(_integer(number)))
+
+    def record(self, number: int) -> Record | None:
+        """The full row of a number that is ported: donor, date and sequence too. Takes some milliseconds."""
+        return record(self._follower.store, self._generation, number)
+
+    def dip(self, number: str | int, at: datetime | None = None) -> Dip:
         """Who serves `number` now: a text of digits, with or without a leading '+', or an integer.
 
+        `at`, a moment with a time zone, asks who served it then, or will: from the history, in milliseconds.
+
         What is no E.164 number gives a Dip with status `invalid`; what is neither text nor an integer raises
-        TypeError. Costs a few microseconds, nearly all of them for making the Dip.
+        TypeError, `at` without a time zone ValueError. Costs a few microseconds, nearly all of them for making the Dip.
         """
         generation = self._generation
-        if isinstance(number, str):
-            digits = _digits.parse(number)
-        elif isinstance(number, bool):
-            raise TypeError("a number is a str or an int, not a bool")
-        else:
-            digits = integer(number)
+        digits = _integer(number)
+        if at is not None and at.utcoffset() is None:
+            raise ValueError(f"`at` has no time zone: {at.isoformat()}")
+        if at is not None and 0 < digits < LIMIT:
+            return dip_at(self._follower.store, generation, digits, at)
         sequence, as_of = generation.sequence, generation.as_of
         if not 0 < digits < LIMIT:
             return Dip(None, Status.INVALID, None, "", False, None, sequence, as_of)
@@ -110,6 +191,14 @@ class Engine:
         """
         generation = self._generation
         return answer(generation.index, generation.labels, numbers, threads)
+
+
+def _integer(number: str | int) -> int:
+    if isinstance(number, str):
+        return _digits.parse(number)
+    if isinstance(number, bool):
+        raise TypeError("a number is a str or an int, not a bool")
+    return integer(number)
 
 
 def _route(generation: Generation, code: int) -> Route:

@@ -21,9 +21,8 @@ _STEPS = (
     ("number to route code", "match(number)"),
     ("route code to route", "routes[code]"),
     ("range around it", "range_code(number)"),
-    ("full record", "record(number)"),
 )
-_STEPS_OF = {Status.INVALID: 1, Status.UNALLOCATED: 2, Status.NATIVE: 3, Status.PORTED: 5}
+_STEPS_OF = {Status.INVALID: 1, Status.UNALLOCATED: 2, Status.NATIVE: 3, Status.PORTED: 4}
 _ROUNDS, _CALLS = 9, 200
 
 
@@ -67,7 +66,7 @@ def explain(engine: Engine, text: str) -> Explanation:
         dip,
         generation.routes.get(generation.index[dip.number]),
         _range(generation, dip.number),
-        generation.snapshot.record(dip.number) if dip.ported else None,
+        engine.record(dip.number) if dip.ported else None,
         _time(generation, text, dip),
     )
 
@@ -94,7 +93,6 @@ def _time(generation: Generation, text: str, dip: Dip) -> dict[str, float]:
         "routes": generation.routes,
         "code": generation.index[dip.number] if dip.number else 0,
         "range_code": generation.index.range_code,
-        "record": generation.snapshot.record,
     }
     steps = {}
     for name, expression in _STEPS[: _STEPS_OF[dip.status]]:

@@ -23,6 +23,10 @@ from portdip.table.store import Store
 Progress = Callable[[int, float | None], None]
 
 
+def _silent(count: int, share: float | None) -> None:
+    """No progress to show."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImportReport:
     """What an import did. Rows are rows of numbers and ranges.
@@ -42,7 +46,7 @@ class ImportReport:
 
 def init_store(path: Path | str, dataset: str) -> Store:
     """Make a store at `path` whose snapshot 0 is empty. Raises StoreError if something is there already."""
-    return Store.init(path, dataset, lambda draft: _write_image(draft, _silent))
+    return Store.init(path, dataset, write_image)
 
 
 def import_feed(
@@ -64,19 +68,31 @@ def import_feed(
         for batch in feed.rows(files, options):
             draft.add(batch)
             progress(draft.taken, None)
-        _write_image(draft, progress)
+        write_image(draft, progress)
     return ImportReport(
         feed=feed_name,
         sequence=draft.sequence,
         read=draft.taken + bad_rows.count,
         taken=draft.taken,
-        replaced=draft.replaced,
+        replaced=draft.rows_replaced,
         rejected=bad_rows.count,
         seconds=time.monotonic() - began,
     )
 
 
-def _write_image(draft: Draft, progress: Progress) -> None:
+def fold(store_path: Path | str, progress: Progress) -> int | None:
+    """Make what the chain has brought part of a new snapshot, live at once; its sequence, None if nothing came.
+
+    The chain may be appended to meanwhile. Raises StoreLockedError while another snapshot is being made.
+    """
+    with Store.open(store_path).fold() as draft:
+        if draft is None:
+            return None
+        write_image(draft, progress)
+    return draft.sequence
+
+
+def write_image(draft: Draft, progress: Progress = _silent) -> None:
     """Merge the draft and write its index from the merged rows as they pass."""
     done = 0
     with index.Builder(draft.image, draft.ranges) as builder:
@@ -96,7 +112,3 @@ def _refuse_repeats(feed_name: str, files: list[Path], bad_rows: BadRows) -> OnR
         bad_rows.refuse(*where(place), f"the number was there before, at {first_file}, row {first_row}", str(number))
 
     return refuse
-
-
-def _silent(count: int, share: float | None) -> None:
-    """No progress to show."""

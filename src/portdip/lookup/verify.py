@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from portdip.errors import DamagedSnapshotError
 from portdip.index import ENTRY, Index
-from portdip.index.ranges import flatten
+from portdip.intervals import flatten
 from portdip.number import LIMIT
 from portdip.table import schema
 from portdip.table.snapshot import Snapshot

@@ -18,13 +18,16 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from portdip import files
+from portdip.exchange.rows import PLACE
 from portdip.table import schema
+from portdip.table.catalogue import Catalogue
+from portdip.table.net import RELEASED, Net
 
 #: Rows held in memory before they become part of a run; some 60 MB.
 RUN_ROWS = 1 << 21
@@ -32,9 +35,43 @@ RUN_ROWS = 1 << 21
 #: Set in `version` while a row is on its way: the row is of this import and the other bits are its place.
 IMPORTED = np.uint64(1 << 63)
 
+_VERSION = schema.NUMBERS.get_field_index("version")
+
 #: Called with a number that comes twice in one import, the place of the row left out and that of one before it.
 OnRepeat = Callable[[int, int, int], None]
 Repeats = list[tuple[int, int, int]]
+
+
+class Listener(Protocol):
+    """Hears of what a merge leaves out."""
+
+    def repeated(self, number: int, place: int, place_kept: int) -> None:
+        """A number came twice in the import; may raise."""
+
+    def replaced(self, count: int) -> None:
+        """So many numbers of the table so far gave way to rows of the import."""
+
+    def superseded(self, rows: pa.RecordBatch) -> None:
+        """These rows were in the base, and something has been said of their numbers since."""
+
+
+def imported(batch: pa.RecordBatch, catalogue: Catalogue) -> pa.RecordBatch:
+    """Rows of a schema of numbers in `portdip.exchange.rows` as runs take them.
+
+    New routes and carriers get codes in `catalogue`. Raises RoutesFullError when there are none left.
+    """
+    if PLACE.name in batch.schema.names:
+        version = batch.column(PLACE.name).to_numpy() | IMPORTED
+    else:
+        version = np.full(len(batch), IMPORTED)
+    columns = [
+        batch.column("number"),
+        catalogue.codes(batch.column("carrier"), batch.column("routing_number")),
+        catalogue.donors(batch.column("donor")),
+        version,
+        batch.column("effective"),
+    ]
+    return pa.record_batch(columns, schema=schema.NUMBERS)
 
 
 class Runs:
@@ -104,13 +141,22 @@ class Runs:
         return repeats
 
 
-def merge(runs: list[pa.Table], base: pa.Table, version: int, on_repeat: OnRepeat) -> Iterator[pa.RecordBatch]:
+def merge(runs: list[pa.Table], base: pa.Table, net: Net, version: int, listener: Listener) -> Iterator[pa.RecordBatch]:
     """The rows of the next table in order, in batches of at most `BATCH_ROWS`.
 
-    A number of `runs` replaces that of `base` (a table of numbers so far) and gets `version`; of equal
-    numbers in `runs` the earliest run's row is kept and `on_repeat` hears of the others.
+    A number of `runs` replaces that of `net` (the changes since `base`) and of `base` (a table of numbers so far), and
+    gets `version` unless it had the same route already; of equal numbers in `runs` the earliest run's row is kept.
     """
-    sources = [_Source(table) for table in (*runs, base)]
+
+    def changed(rows: pa.RecordBatch) -> pa.RecordBatch:
+        after = net.base(rows)
+        if after is not rows:
+            other = after.column("route").to_numpy() != rows.column("route").to_numpy()
+            listener.superseded(rows.filter(pa.array(other)))
+        return after
+
+    changes = pa.Table.from_batches([net.numbers()])
+    sources = [*(_Source(table) for table in (*runs, changes)), _Source(base, changed)]
     while sources := [source for source in sources if not source.done]:
         limit = max(schema.BATCH_ROWS // len(sources), 1)
         windows = [source.window(limit) for source in sources]
@@ -119,13 +165,19 @@ def merge(runs: list[pa.Table], base: pa.Table, version: int, on_repeat: OnRepea
         parts = []
         for source, window, column in zip(sources, windows, numbers, strict=True):
             count = int(np.searchsorted(column, bound, side="right"))
-            source.advance(count)
+            rows = source.take(window, count)
             if count:
-                parts.append(window.slice(0, count))
+                parts.append(rows)
         rows = parts[0]
         if len(parts) > 1:
-            rows, repeats = _in_order(pa.concat_batches(parts))
-            _report(repeats, on_repeat)
+            everything = pa.concat_batches(parts)
+            rows, repeats = _in_order(everything)
+            _report(repeats, listener.repeated)
+            if len(rows) < len(everything):
+                rows = _settled(everything, rows, net.since, listener)
+        released = rows.column("route").to_numpy() == RELEASED
+        if released.any():
+            rows = rows.filter(pa.array(~released))
         yield _versioned(rows, version)
 
 
@@ -144,11 +196,12 @@ def filled(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 class _Source:
-    """A sorted table read from its beginning, a window at a time."""
+    """A sorted table read from its beginning, a window at a time, each window as `change` leaves it."""
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, change: Callable[[pa.RecordBatch], pa.RecordBatch] | None = None) -> None:
         self._batches = [batch for batch in table.to_batches() if len(batch)][::-1]
         self._position = 0
+        self._change = change
 
     @property
     def done(self) -> bool:
@@ -158,7 +211,13 @@ class _Source:
         """The next rows, at least one and at most `limit`."""
         return self._batches[-1].slice(self._position, limit)
 
-    def advance(self, count: int) -> None:
+    def take(self, window: pa.RecordBatch, count: int) -> pa.RecordBatch:
+        """The first `count` rows of the window, which are then done with."""
+        self._advance(count)
+        rows = window.slice(0, count)
+        return self._change(rows) if self._change and count else rows
+
+    def _advance(self, count: int) -> None:
         self._position += count
         if self._position == len(self._batches[-1]):
             self._batches.pop()
@@ -186,6 +245,27 @@ def _in_order(rows: pa.RecordBatch) -> tuple[pa.RecordBatch, Repeats]:
     return rows.take(pa.array(order)), repeats
 
 
+def _settled(everything: pa.RecordBatch, kept: pa.RecordBatch, since: int, listener: Listener) -> pa.RecordBatch:
+    """The rows kept, with the version of what was there before where an import says the same again.
+
+    Tells of the rows of the table so far, at sequence `since`, that give way. Of equal numbers in `everything` the
+    rows of the import come first, then that of the chain, then that of the base.
+    """
+    place = np.searchsorted(kept.column("number").to_numpy(), everything.column("number").to_numpy())
+    versions, versions_kept = (rows.column("version").to_numpy() for rows in (everything, kept))
+    routes, routes_kept = (rows.column("route").to_numpy() for rows in (everything, kept))
+    there = np.flatnonzero(versions < IMPORTED)[::-1]
+    before = np.full(len(kept), -1)
+    before[place[there]] = there
+    replaced = (versions_kept >= IMPORTED) & (before >= 0) & (routes[before] != RELEASED)
+    listener.replaced(int(np.count_nonzero(replaced)))
+    settled = np.where(replaced & (routes[before] == routes_kept), versions[before], versions_kept)
+    gone = (versions <= since) & (versions != settled[place])
+    if gone.any():
+        listener.superseded(everything.filter(pa.array(gone)))
+    return kept.set_column(_VERSION, schema.NUMBERS.field(_VERSION), pa.array(settled))
+
+
 def _report(repeats: Repeats, on_repeat: OnRepeat) -> None:
     for repeat in repeats:
         on_repeat(*repeat)
@@ -194,6 +274,4 @@ def _report(repeats: Repeats, on_repeat: OnRepeat) -> None:
 def _versioned(rows: pa.RecordBatch, version: int) -> pa.RecordBatch:
     versions = rows.column("version").to_numpy()
     settled = np.where(versions >= IMPORTED, np.uint64(version), versions)
-    return rows.set_column(
-        schema.NUMBERS.get_field_index("version"), schema.NUMBERS.field("version"), pa.array(settled)
-    )
+    return rows.set_column(_VERSION, schema.NUMBERS.field(_VERSION), pa.array(settled))

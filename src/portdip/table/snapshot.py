@@ -81,6 +81,11 @@ class Snapshot:
         return self._open(schema.RANGES_FILE, schema.RANGES)
 
     @cached_property
+    def pending(self) -> pa.Table:
+        """Changes accepted that take effect later, in the order of the chain, schema `schema.PENDING`."""
+        return self._open(schema.PENDING_FILE, schema.PENDING)
+
+    @cached_property
     def route_table(self) -> pa.Table:
         """Routes as they are stored, schema `schema.ROUTES`."""
         return self._open(schema.ROUTES_FILE, schema.ROUTES)
@@ -127,6 +132,8 @@ class Snapshot:
         try:
             table = pa.ipc.open_file(pa.py_buffer(files.map_readonly(path))).read_all()
         except (OSError, ValueError) as error:  # pa.ArrowInvalid is a ValueError
+            if isinstance(error, OSError) and not files.is_loss(error):
+                raise
             raise DamagedSnapshotError(
                 "a file of the snapshot cannot be read",
                 where=str(path),

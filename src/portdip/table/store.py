@@ -1,35 +1,54 @@
-"""A store: the snapshots of one dataset in order, and the one that is live.
+"""A store: the chain of one dataset, snapshots of it, and which of them is live.
 
-    STORE/CURRENT                the name of the live snapshot's directory
+    STORE/deltas/                the chain (`portdip.exchange.chain`)
     STORE/snapshots/<sequence>/  one snapshot each, 20 digits
-    STORE/scratch/               the draft of an import; removed when it ends, or by the next one
-    STORE/lock                   held by the one writer, and names it
+    STORE/CURRENT                the name of the live snapshot's directory
+    STORE/HELD                   the sequence beyond which nothing is answered from, after a rollback
+    STORE/history/               what was folded into snapshots (`portdip.table.past`)
+    STORE/waiting/, quarantine/  deltas that wait for an earlier one; those refused (`portdip.exchange.intake`)
+    STORE/keys/                  trusted.json, and the private keys of a publisher
+    STORE/scratch/, fetching/    a snapshot being made, or fetched; removed when that ends, or by the next one
+    STORE/lock                   held by who appends to the chain, and names it
+    STORE/snapshots.lock         held by who makes a snapshot
 
-The live snapshot and the one before it are kept, so that a reader that has just read CURRENT still finds what
-it names; older ones are removed when a new one goes live.
-
-A snapshot is complete and synced before CURRENT names it, so whatever happens to an import, the store is as
-it was or as it should be. Any number of processes may read while one writes.
+What the store says is the live snapshot and every delta after it, up to `held`. A delta is in it once its file has
+its name, a snapshot once CURRENT has its name; both are synced before. So whatever happens, the store is as it was
+or as it should be. Any number of processes may read while one appends and another makes a snapshot.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+import pyarrow as pa
+
 from portdip import files
 from portdip.errors import DamagedSnapshotError, StoreError
-from portdip.table import merge
+from portdip.exchange.chain import Chain, Head
+from portdip.exchange.delta import Delta
+from portdip.exchange.intake import Intake
+from portdip.exchange.keys import TrustFile
+from portdip.exchange.publish import Writer
+from portdip.table import facts, imported, making, merge
 from portdip.table.draft import Draft
+from portdip.table.outstanding import Outstanding
+from portdip.table.past import Past
 from portdip.table.snapshot import Snapshot
 
 _CURRENT = "CURRENT"
-_SNAPSHOTS = "snapshots"
-_SCRATCH = "scratch"
-_LOCK = "lock"
+_HELD = "HELD"
 _NAME_DIGITS = 20
+#: Snapshots kept when a new one is made, besides it.
+_KEPT = 2
+#: Who holds the lock but for an import is soon done.
+_PATIENCE_S = 5
+
+WriteImage = Callable[[Draft], None]
 
 
 class Store:
@@ -37,22 +56,46 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.lock = path / "lock"
+        self.keys = path / "keys"
+        self.waiting = path / "waiting"
+        self.quarantine = path / "quarantine"
+        self.following = path / "following.json"
+        self.fetching = path / "fetching"
+        self.trust = TrustFile(self.keys / "trusted.json")
+        self.past = Past(path / "history")
+        self.snapshots_lock = path / "snapshots.lock"
 
     @classmethod
-    def init(cls, path: Path | str, dataset: str, write_image: Callable[[Draft], None]) -> Self:
+    def init(cls, path: Path | str, dataset: str, write_image: WriteImage) -> Self:
         """Make a store at `path` whose snapshot 0 is empty; `portdip.lookup.load.init_store` gives
         `write_image`.
 
         Raises StoreError if something is at `path` already, other than an empty directory.
         """
+        with cls.founding(path, Head.beginning(dataset)) as store:
+            store.begin_empty(write_image)
+        return cls(Path(path).absolute())
+
+    def begin_empty(self, write_image: WriteImage) -> None:
+        """Give a store that is being founded before delta 1 its snapshot 0, which is empty."""
+        making.begin_empty(self, write_image)
+
+    @classmethod
+    @contextlib.contextmanager
+    def founding(cls, path: Path | str, base: Head) -> Iterator[Self]:
+        """A new store in a scratch directory, its chain beginning at `base`, for the block to give it a snapshot.
+
+        It appears under `path` when the block ends without an error. Raises StoreError if something is there.
+        """
         path = Path(path).absolute()
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and (not path.is_dir() or files.names(path)):
             raise StoreError("there is something at this path already", where=str(path), fix="Choose another path.")
         with files.new_directory(path) as scratch:
-            store = cls(scratch)
-            with store._drafting(dataset, None, _no_repeats) as draft:
-                write_image(draft)
-        return cls(path)
+            Chain.create(scratch / "deltas", base)
+            for name in ("snapshots", "keys", "history"):
+                files.make_directory(scratch / name)
+            yield cls(scratch)
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
@@ -70,14 +113,21 @@ class Store:
     @property
     def dataset(self) -> str:
         """The name that the store was made with."""
-        return self.current().manifest.dataset
+        return self.chain.base.dataset
+
+    @property
+    def chain(self) -> Chain:
+        """The deltas."""
+        return Chain(self.path / "deltas")
 
     def current(self) -> Snapshot:
         """The live snapshot; DamagedSnapshotError if CURRENT or the manifest it leads to cannot be read."""
         current = self.path / _CURRENT
         try:
-            name = current.read_text("ascii").strip()
+            name = files.read_bytes(current).decode("ascii").strip()
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and not files.is_loss(error):
+                raise
             raise DamagedSnapshotError("CURRENT cannot be read", where=str(current), got=str(error)) from error
         if not (name.isdigit() and len(name) == _NAME_DIGITS):
             raise DamagedSnapshotError(
@@ -86,8 +136,12 @@ class Store:
                 expected=f"{_NAME_DIGITS} digits",
                 got=repr(name[:40]),
             )
-        snapshot = Snapshot(self.path / _SNAPSHOTS / name)
-        if snapshot.manifest.sequence != int(name):
+        return self.snapshot(int(name))
+
+    def snapshot(self, sequence: int) -> Snapshot:
+        """The snapshot of this sequence; DamagedSnapshotError if it is not there or is another."""
+        snapshot = Snapshot(self.snapshot_path(sequence))
+        if snapshot.manifest.sequence != sequence:
             raise DamagedSnapshotError(
                 "a snapshot is in the wrong place",
                 where=str(snapshot.path),
@@ -95,41 +149,167 @@ class Store:
             )
         return snapshot
 
-    @contextlib.contextmanager
-    def draft(self, on_repeat: merge.OnRepeat) -> Iterator[Draft]:
-        """The next snapshot, to be filled in the block; it goes live when the block ends without an error.
+    def snapshots(self) -> list[int]:
+        """The sequences of the snapshots that are there, in order."""
+        names = files.names(self.path / "snapshots")
+        return sorted(int(name) for name in names if name.isdigit() and len(name) == _NAME_DIGITS)
 
-        Otherwise the store stays as it was. Raises StoreLockedError while another process writes.
+    def newest(self) -> Snapshot:
+        """The newest snapshot that the chain leads to: the live one, unless the store is held."""
+        if self.held is None:
+            return self.current()
+        chain = self.chain
+        fitting = (self.snapshot(sequence) for sequence in reversed(self.snapshots()) if self._fits(sequence, chain))
+        return next(fitting, None) or self.current()
+
+    def _fits(self, sequence: int, chain: Chain) -> bool:
+        """Whether the snapshot of this sequence holds what the chain holds so far: a crash may leave one that does not.
+
+        One of an import that never came to its end; its sequence the chain has given to another delta since.
         """
-        with files.locked(self.path / _LOCK):
-            base = self.current()
-            self._remove_snapshots(base.manifest.sequence - 1, base.manifest.sequence)
-            with self._drafting(base.manifest.dataset, base, on_repeat) as draft:
-                yield draft
-            self._remove_snapshots(draft.sequence - 1, draft.sequence)
+        try:
+            head = self.snapshot(sequence).manifest.head
+        except DamagedSnapshotError:
+            return False
+        return head == (Head.of(chain.read(sequence)) if chain.has(sequence) else chain.base)
 
-    @contextlib.contextmanager
-    def _drafting(self, dataset: str, base: Snapshot | None, on_repeat: merge.OnRepeat) -> Iterator[Draft]:
-        with files.scratch_directory(self.path / _SCRATCH) as scratch:
-            made, spill = scratch / "snapshot", scratch / "runs"
-            made.mkdir()
-            spill.mkdir()
-            with contextlib.closing(Draft(made, spill, dataset, base, on_repeat)) as draft:
-                yield draft
-                draft.seal()
-            (self.path / _SNAPSHOTS).mkdir(exist_ok=True)
-            files.move_directory(made, self._snapshot(draft.sequence))
-            files.write(self.path / _CURRENT, f"{draft.sequence:0{_NAME_DIGITS}d}\n".encode())
+    def snapshot_path(self, sequence: int) -> Path:
+        """Where the snapshot of this sequence is, or will be."""
+        return self.path / "snapshots" / f"{sequence:0{_NAME_DIGITS}d}"
 
-    def _snapshot(self, sequence: int) -> Path:
-        return self.path / _SNAPSHOTS / f"{sequence:0{_NAME_DIGITS}d}"
+    @property
+    def turning_points(self) -> list[Path]:
+        """The files that are replaced when another snapshot goes live, and when the store is held or resumed."""
+        return [self.path / _CURRENT, self.path / _HELD]
 
-    def _remove_snapshots(self, first: int, last: int) -> None:
-        """Remove every snapshot outside `first` to `last`, and what a crash left among them."""
-        for path in (self.path / _SNAPSHOTS).iterdir():
-            if not (path.name.isdigit() and first <= int(path.name) <= last):
-                files.remove_directory(path)
+    @property
+    def held(self) -> int | None:
+        """The sequence beyond which nothing is answered from, None if there is no such limit."""
+        path = self.path / _HELD
+        try:
+            return int(files.read_bytes(path))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise DamagedSnapshotError("HELD cannot be read", where=str(path), got=str(error)) from error
 
+    def hold(self, sequence: int) -> None:
+        """Answer from the table as it was at `sequence`, whatever the chain brings, until `resume`.
 
-def _no_repeats(number: int, place: int, place_kept: int) -> None:
-    raise AssertionError("an empty store holds no number twice")
+        Raises StoreError if no snapshot leads there.
+        """
+        with files.locked(self.lock, patience=_PATIENCE_S):
+            chain = self.chain
+            usable = [kept for kept in self.snapshots() if kept <= sequence and self._fits(kept, chain)]
+            if not usable or sequence > chain.head.sequence or imported.any_between(usable[-1], sequence, chain):
+                raise StoreError(
+                    "no snapshot that is kept leads to that sequence",
+                    where=str(self.path),
+                    expected=f"a sequence up to {chain.head.sequence} that follows one of {self.snapshots()}",
+                    got=str(sequence),
+                )
+            # At no time does CURRENT lead beyond HELD, be there a crash in between.
+            back = usable[-1] < self.current().manifest.sequence
+            if back:
+                self.make_current(usable[-1])
+            files.write(self.path / _HELD, f"{sequence}\n".encode())
+            if not back:
+                self.make_current(usable[-1])
+
+    def resume(self) -> None:
+        """End `hold`: answer from all of the chain again. Nothing happens where the store is not held."""
+        with files.locked(self.lock, patience=_PATIENCE_S):
+            if self.held is not None:
+                newest = self.newest().manifest.sequence
+                files.remove(self.path / _HELD)
+                self.make_current(newest)
+
+    def writer(self) -> Writer:
+        """The one writer of the chain, to be used in a `with` block."""
+        self._repair()
+        return Writer(self.chain, self.trust, self.keys, self.lock, self.room)
+
+    def intake(self, admit: Callable[[Delta], None] | None = None) -> Intake:
+        """The door for deltas from elsewhere; `admit` may refuse one for reasons of this store's own.
+
+        A delta that announces an imported table waits for its snapshot: see `portdip.table.imported`.
+        """
+        self._repair()
+        room = self.room()
+
+        def all_of(following: Delta) -> None:
+            nonlocal room
+            for rows in following.rows.to_batches():
+                room(rows)
+            if admit:
+                admit(following)
+            imported.admit(self, following)
+            if imported.announced(following):
+                room = self.room()
+
+        return Intake(self.chain, self.trust, self.lock, self.waiting, self.quarantine, all_of)
+
+    def room(self) -> Callable[[pa.RecordBatch], None]:
+        """What raises RoutesFullError when changes, shown in the order of the chain, need more codes than there are."""
+
+        @functools.cache
+        def so_far() -> Outstanding:
+            base = self.newest()
+            outstanding = Outstanding(base)
+            for following in self.chain.after(base.manifest.head):
+                outstanding.take(following)
+            return outstanding
+
+        def admit(rows: pa.RecordBatch) -> None:
+            facts.read(pa.Table.from_batches([rows]), 1, so_far().catalogue)
+
+        return admit
+
+    def draft(
+        self, on_repeat: merge.OnRepeat, moment: datetime | None = None
+    ) -> contextlib.AbstractContextManager[Draft]:
+        """The next state of the chain, as of `moment` (None: now), for the rows of an import to be added in a block.
+
+        When the block ends without an error it is live: a snapshot, and the delta that speaks of it. Otherwise the
+        store stays as it was. A change accepted for later stays so, whatever the import says of its number. Raises
+        StoreLockedError while another process writes, KeyFileError where the dataset is signed and no key is here to
+        sign the delta, StoreError where a change of many numbers is to take effect later.
+        """
+        self._repair()
+        return making.import_rows(self, on_repeat, moment or datetime.now(UTC))
+
+    def fold(self, moment: datetime | None = None) -> contextlib.AbstractContextManager[Draft | None]:
+        """The chain so far, as of `moment` (None: now), as a snapshot, or None if there is nothing to fold.
+
+        It is live when the block ends well. A change of many numbers that takes effect later stops it: what follows
+        stays in the chain until then. The chain may be appended to meanwhile. Raises StoreLockedError while another
+        snapshot is being made.
+        """
+        self._repair()
+        return making.fold_chain(self, moment or datetime.now(UTC))
+
+    def remove_snapshots(self, keep: int) -> list[int]:
+        """Remove all snapshots but the live one and the `keep` newest others; which they were."""
+        live = self.current().manifest.sequence
+        removed = [sequence for sequence in self.snapshots() if sequence != live][: -keep or None]
+        for sequence in removed:
+            files.remove_directory(self.snapshot_path(sequence))
+        return removed
+
+    def remove_old_snapshots(self) -> None:
+        """Remove what is no longer kept. Where that fails the new snapshot is live all the same; the next does it."""
+        with contextlib.suppress(OSError, DamagedSnapshotError):
+            self.remove_snapshots(_KEPT)
+
+    def make_current(self, sequence: int) -> None:
+        """Make the snapshot of this sequence the live one. For the holder of the lock."""
+        files.write(self.path / _CURRENT, f"{sequence:0{_NAME_DIGITS}d}\n".encode())
+
+    def _repair(self) -> None:
+        """Make an imported snapshot live whose import was cut off after its delta was in the chain."""
+        if self.held is None and self.snapshots()[-1] > self.current().manifest.sequence:
+            with files.locked(self.lock, patience=_PATIENCE_S):
+                chain, newest = self.chain, self.snapshots()[-1]
+                imported_last = chain.has(newest) and imported.announced(chain.read(newest)) is not None
+                if imported_last and self._fits(newest, chain) and newest > self.current().manifest.sequence:
+                    self.make_current(newest)
