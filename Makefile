@@ -52,7 +52,8 @@ sanitize: build
 	@PORTDIP_SANITIZE=1 $(BIN)/python setup.py --quiet build --build-base build/sanitize --build-lib build/sanitize/lib
 	LD_PRELOAD="$$($${CC:-cc} -print-file-name=libasan.so) $$($${CC:-cc} -print-file-name=libubsan.so)" \
 		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-		PYTHONPATH=build/sanitize/lib $(BIN)/pytest -p no:cacheprovider --capture=sys tests/index tests/lookup
+		PYTHONPATH=build/sanitize/lib $(BIN)/pytest -p no:cacheprovider --capture=sys \
+		tests/index tests/lookup tests/table/reconciling/test_digests.py
 
 bench: build
 	$(BIN)/python -m benchmarks

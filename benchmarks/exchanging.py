@@ -249,7 +249,8 @@ def _folding(to: Store, drawn: Columns, asked: np.ndarray, smoke: bool, name: st
         seconds = 0.3 if smoke else 5.0
         before, _ = _read(engine, asked, probe, seconds)
         began = time.perf_counter()
-        folding = subprocess.Popen([sys.executable, "-m", "portdip", "snapshot", "create", str(to.path)])
+        command = ["nice", "-n", "19", sys.executable, "-m", "portdip", "snapshot", "create", str(to.path)]
+        folding = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # as `portdip follow` does it
         dips = longest = 0
         while folding.poll() is None or engine.generation.snapshot.manifest.sequence < engine.sequence:
             count, slowest = _read(engine, asked, probe, 0.25)

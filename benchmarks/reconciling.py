@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 
 from portdip.exchange import feeds
 from portdip.exchange.feeds.options import BadRows, Options
-from portdip.table import digest_file
-from portdip.table.digests import Particulars
-from portdip.table.dump import Dump
-from portdip.table.in_force import InForce
-from portdip.table.reconcile import Comparison
+from portdip.table.reconciling import digest_file
+from portdip.table.reconciling.digests import Particulars
+from portdip.table.reconciling.dump import Dump
+from portdip.table.reconciling.in_force import InForce
+from portdip.table.reconciling.reconcile import Comparison
+from portdip.table.reconciling.tally import Report, Tally
 from portdip.table.store import Store
-from portdip.table.tally import Report, Tally
 
 from .figure import Figure, Size, interleaved, nanoseconds, ratio
 from .populations import CACHE, columns, store

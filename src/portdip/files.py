@@ -231,16 +231,17 @@ def names(path: Path) -> list[str]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """All bytes of a file."""
+    """All bytes of a file, as many as it had when it was opened."""
     return b"".join(read_blocks(path, 1 << 20))
 
 
 def read_blocks(path: Path, count: int) -> Iterator[bytes]:
-    """The bytes of a file, `count` at a time; fewer only in the last block."""
+    """The bytes of a file, `count` at a time; fewer only in the last block. What is appended meanwhile is left out."""
     with _opened(path) as handle:
-        block, offset = bytearray(count), 0
-        while filled := _fill(path, handle, memoryview(block), offset):
-            yield bytes(memoryview(block)[:filled])
+        size = os.fstat(handle).st_size
+        block, offset = memoryview(bytearray(min(count, size))), 0
+        while filled := _fill(path, handle, block[: size - offset], offset):
+            yield bytes(block[:filled])
             offset += filled
 
 

@@ -7,19 +7,24 @@ import functools
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 
 from portdip import files
+from portdip.errors import PortdipError
 from portdip.exchange.feeds.options import Options
+from portdip.exchange.location import LocalLocation
 from portdip.lookup.engine import open_engine
-from portdip.lookup.load import fold, import_feed, init_store
+from portdip.lookup.load import fold, import_feed, init_store, write_image
 from portdip.lookup.verify import verify
 from portdip.route import Status
+from portdip.table.backup import Backup
+from portdip.table.restore import restore
 from portdip.table.store import Store
 from tests.faults.canaries import CANARIES
-from tests.faults.scenario import NOTHING, Acknowledge, Scenario
+from tests.faults.scenario import NOTHING, Acknowledge, Scenario, scratch
 
 #: Number -> (carrier, routing number).
 Ported = dict[int, tuple[str, str]]
@@ -145,16 +150,17 @@ def _prepare(path: Path, chance: random.Random, last: int) -> int:
     return 1
 
 
+def _table(path: Path, sequence: int) -> Ported:
+    """What is ported once all of `sequence` is."""
+    ported: Ported = {}
+    for step in range(1, sequence + 1):
+        ported |= ports(path, step, _BASE if step == 1 else _STEP)
+    return ported
+
+
 def _check(path: Path, acknowledged: int) -> int:
     """The sequence served, which is `acknowledged` or later."""
-
-    def table(sequence: int) -> Ported:
-        ported = dict(ports(path, 1, _BASE))
-        for step in range(2, sequence + 1):
-            ported |= ports(path, step, _STEP)
-        return ported
-
-    sequence = served(path / "store", table)
+    sequence = served(path / "store", lambda sequence: _table(path, sequence))
     assert sequence >= acknowledged
     return sequence
 
@@ -245,6 +251,65 @@ def _apply(last: int) -> Scenario:
     return Scenario(prepare, run, _check, write_on)
 
 
+def _back_up(path: Path, acknowledge: Acknowledge) -> None:
+    backup = Backup(Store.open(path / "store"), LocalLocation(path / "backup"), timedelta(0), private_keys=False)
+    for sequence in backup.copy_deltas():
+        acknowledge(sequence)
+    for _ in backup.copy_others():
+        pass
+    acknowledge(backup.sequence)
+
+
+def _backup() -> Scenario:
+    """A backup of a store; what it serves is what it restores."""
+
+    def prepare(path: Path, chance: random.Random) -> int:
+        _prepare(path, chance, 3)
+        _publish(path, 2)
+        return NOTHING
+
+    def check(path: Path, acknowledged: int) -> int:
+        with scratch() as beside:
+            try:
+                restore(beside / "restored", LocalLocation(path / "backup"), write_image)
+            except (PortdipError, OSError):
+                if acknowledged == NOTHING:
+                    return NOTHING
+                raise
+            sequence = served(beside / "restored", lambda sequence: _table(path, sequence))
+        assert sequence >= acknowledged
+        return sequence
+
+    def write_on(path: Path) -> None:
+        _publish(path, 3)
+        _back_up(path, lambda sequence: None)
+
+    return Scenario(prepare, _back_up, check, write_on)
+
+
+def _restore() -> Scenario:
+    """A store from a backup of another."""
+
+    def prepare(path: Path, chance: random.Random) -> int:
+        _prepare(path, chance, 3)
+        _publish(path, 2)
+        _back_up(path, lambda sequence: None)
+        shutil.rmtree(path / "store")
+        return NOTHING
+
+    def run(path: Path, acknowledge: Acknowledge) -> None:
+        if not (path / "store").exists():
+            restore(path / "store", LocalLocation(path / "backup"), write_image)
+        acknowledge(2)
+
+    def check(path: Path, acknowledged: int) -> int:
+        if acknowledged == NOTHING and not (path / "store").exists():
+            return NOTHING
+        return _check(path, acknowledged)
+
+    return Scenario(prepare, run, check, lambda path: _import(path, 3))
+
+
 #: Done again at every call of the disk.
 SCENARIOS = {
     "files": _files(),
@@ -253,6 +318,8 @@ SCENARIOS = {
     "publish": _steps(_publish, 3),
     "fold": _fold(),
     "apply": _apply(4),
+    "backup": _backup(),
+    "restore": _restore(),
 }
 
 #: Goes on for a while, for faults at random times.

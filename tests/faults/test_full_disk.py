@@ -6,7 +6,7 @@ from tests.faults.scenarios import SCENARIOS
 
 
 @pytest.mark.mount
-@pytest.mark.parametrize("step", [8, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.parametrize("step", [12, pytest.param(1, marks=pytest.mark.full)])
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_full_disk_does_no_harm(name, step, seed, program):
     code, printed = program("full_disk", name, "--seed", seed, "--step", step)

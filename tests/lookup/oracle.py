@@ -173,12 +173,10 @@ class Oracle:
     def _import(self, number: int, brought: Import, said: _Number, dated: bool) -> None:
         place, before = (brought.sequence, 0), self.found(number, brought)
         moment, settled = (brought.created, frozenset()) if dated else (brought.moment, brought.settled)
-        waiting = [not one.in_force(moment, settled) for one in said.own]
-        for index, one in enumerate(said.own):
-            waiting[index] &= not any(other.in_force(moment, settled) for other in said.own[index + 1 :])
-        now, later = (
-            [one for one, waits in zip(said.own, waiting, strict=True) if waits == wanted] for wanted in (False, True)
-        )
+        # What is still to come, and not outdone already: all after the last that is in force.
+        in_force = [place for place, one in enumerate(said.own, start=1) if one.in_force(moment, settled)]
+        count = max(in_force, default=0)
+        now, later = said.own[:count], said.own[count:]
         route = brought.numbers.get(number)
         if route and not (before.ported and before.route == route):
             known = any(one.route for one in said.own)

@@ -43,6 +43,10 @@ class Grown:
         chain = self.store.chain
         return {chain.file(sequence).name: chain.file(sequence).read_bytes() for sequence in range(1, last + 1)}
 
+    def at(self, sequence: int) -> Path:
+        """A copy from when this was the last delta; not to be changed."""
+        return next(copy for copy in self.copies if Store.open(copy).chain.head.sequence == sequence)
+
     def copy(self, path: Path) -> Grown:
         """The same in another place, to be changed."""
         return dataclasses.replace(self, path=Path(shutil.copytree(self.path, path)))

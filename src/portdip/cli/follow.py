@@ -62,16 +62,26 @@ def follow(
 
 def _opened(path: Path, source: str | None, anchors: Trust, once: bool, wait: Callable[[float], bool]) -> Store | None:
     """The store, founded if need be; None if it is time to leave."""
+    from portdip.errors import PortdipError
     from portdip.lookup.node import found
     from portdip.table.store import Store
 
     if source is None or (path.is_dir() and any(path.iterdir())):
         return Store.open(path)
-    told = False
-    while (founded := found(path, source, anchors)) is None:
-        if not told:
-            print(f"waits for {source}: nothing is there yet", flush=True)
-            told = True
+    told = ""
+    while True:
+        try:
+            founded = found(path, source, anchors)
+            why = "nothing is there yet"
+        except (PortdipError, OSError) as error:
+            if once:
+                raise
+            founded, why = None, " ".join(str(error).splitlines())
+        if founded is not None:
+            break
+        if why != told:
+            print(f"waits for {source}: {why}", flush=True)
+            told = why
         if once or wait(_AGAIN_SECONDS):
             return None
     print(f"founded {path} from {source} at sequence {founded.sequence}", flush=True)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from portdip.exchange.feeds.options import BadRows
-    from portdip.table.in_force import InForce, Progress
-    from portdip.table.reconcile import Comparison, Other
-    from portdip.table.tally import Report, Tally
+    from portdip.table.reconciling.in_force import InForce, Progress
+    from portdip.table.reconciling.reconcile import Comparison, Other
+    from portdip.table.reconciling.tally import Report, Tally
 
 #: The exit code where something differs.
 DIFFERENT = 1
@@ -111,8 +111,8 @@ class _Other:
 
     def open(self) -> Other | None:
         """The other side, None if there is none."""
-        from portdip.table.digest_file import DigestFile
-        from portdip.table.dump import Dump
+        from portdip.table.reconciling.digest_file import DigestFile
+        from portdip.table.reconciling.dump import Dump
 
         is_dump = bool(self.dump) or self.feed is not None
         if self.node is not None and is_dump:
@@ -127,10 +127,10 @@ def _run(store: Path, other: _Other, asked: _Asked, as_json: bool) -> Report | N
     import json
 
     from portdip.cli import _terminal
-    from portdip.table import digest_file
-    from portdip.table.digests import Particulars
-    from portdip.table.reconcile import Comparison
-    from portdip.table.tally import Report, Tally
+    from portdip.table.reconciling import digest_file
+    from portdip.table.reconciling.digests import Particulars
+    from portdip.table.reconciling.reconcile import Comparison
+    from portdip.table.reconciling.tally import Report, Tally
 
     with _terminal.progress("reconcile", "rows") as progress:
         ours, theirs = _table(store), other.open()
@@ -159,7 +159,7 @@ def _run(store: Path, other: _Other, asked: _Asked, as_json: bool) -> Report | N
 def _table(path: Path) -> InForce:
     from datetime import UTC
 
-    from portdip.table.in_force import InForce
+    from portdip.table.reconciling.in_force import InForce
     from portdip.table.store import Store
 
     return InForce(Store.open(path), datetime.now(UTC))
@@ -167,8 +167,8 @@ def _table(path: Path) -> InForce:
 
 def _read(comparison: Comparison, tally: Tally, rejected: int, asked: _Asked, progress: Progress) -> dict[str, Any]:
     """Read the differences and do with them what was asked; what there is to say of corrections."""
-    from portdip.table import as_csv, corrections
-    from portdip.table.differences import DIFFERENCES
+    from portdip.table.reconciling import as_csv, corrections
+    from portdip.table.reconciling.differences import DIFFERENCES
 
     made = corrections.Corrections(comparison.ours, comparison.covers, complete=not rejected, made=asked.made)
     published: list[int] = []
@@ -229,7 +229,7 @@ def _percent(share: float) -> str:
 
 
 def _classes(facts: dict[str, Any]) -> Iterator[str]:
-    from portdip.table.differences import CLASSES
+    from portdip.table.reconciling.differences import CLASSES
 
     for letter, count in facts["counts"].items():
         if count:

@@ -1,8 +1,8 @@
 """Which changes make no sense, and why: every operation has the columns it needs and no other, each well formed.
 
 Two views of the same rules: `wrong` looks at whole columns and only says which rows, 50,000 of them in a few
-milliseconds; `fault` and `reason` look at one row and say why. `first_fault` is both. Whether a change fits a table (is there
-such a range? is the carrier known?) is not asked here: a delta must mean the same to every node.
+milliseconds; `fault` and `reason` look at one row and say why. `first_fault` is both. Whether a change fits a table
+(is there such a range? is the carrier known?) is not asked here: a delta must mean the same to every node.
 
 Columns of operations are those of `portdip.exchange.changes`. Safe to call from any thread.
 """

@@ -94,7 +94,7 @@ class Backup:
 
     def _check_history(self) -> int:
         """The newest sequence of which both have the same delta, -1 for none; BackupError where they contradict."""
-        ours, theirs = self._chain.base, self._depot.base()
+        ours, theirs = self._chain.base, self._depot.whole_base()
         if theirs is not None:
             self._compare(theirs)
         for sequence in reversed(self._there):
@@ -120,7 +120,7 @@ class Backup:
         """Say where the chain begins, and find what is missing up to what the store has now."""
         ours = self._chain.base
         name = f"{DELTAS}/{BASE_FILE}"
-        theirs = self._depot.base() if BASE_FILE in self._location.sizes(DELTAS) else None
+        theirs = self._depot.whole_base() if self._read(name) else None
         if theirs is None or ours.sequence < theirs.sequence:
             self._put(name, ours.render())
         missing = []

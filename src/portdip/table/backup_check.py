@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from portdip.errors import KeyFileError, PortdipError, UntrustedSnapshotError
+from portdip.errors import DamagedBackupError, DeltaError, KeyFileError, PortdipError, UntrustedSnapshotError
 from portdip.exchange.chain import Head
 from portdip.exchange.keys import Trust
 from portdip.exchange.location import Location, read_whole
 from portdip.table import imported, past
 from portdip.table.depot import HISTORY, Depot, delta_name, snapshot_name
-from portdip.table.digests import Particulars
-from portdip.table.in_force import InForce
 from portdip.table.manifest import Manifest
+from portdip.table.reconciling.digests import Particulars
+from portdip.table.reconciling.in_force import InForce
 from portdip.table.restore import Stretch, check_signature, reach, restore
 from portdip.table.store import Store, WriteImage
 
@@ -46,7 +46,7 @@ def check(location: Location, scratch: Path, write_image: WriteImage) -> Finding
     Raises BackupError where there is none, BackupKeyError for a wrong key, OSError where the place cannot be reached.
     """
     depot, findings = Depot(location), Findings()
-    base = depot.base()
+    base = _base(depot, findings)
     heads, imports = _check_chain(depot, base, findings)
     snapshots = _check_snapshots(depot, heads, findings)
     _check_history(depot, findings)
@@ -60,14 +60,15 @@ def check(location: Location, scratch: Path, write_image: WriteImage) -> Finding
     except (PortdipError, FileNotFoundError) as error:
         if not (heads or snapshots or findings.damage):
             raise  # there is no backup
-        findings.damage.append(error)
+        if str(error) not in map(str, findings.damage):
+            findings.damage.append(error)
     return findings
 
 
 def content_digest(store: Store) -> str:
     """What the table of a store says now, as 64 hex digits, however it is divided into a snapshot and deltas.
 
-    SHA-256 of the columns of `portdip.table.digests.Digests`, block, count, routes and particulars, as little-endian
+    SHA-256 of the columns of `reconciling.digests.Digests`, block, count, routes and particulars, as little-endian
     64-bit integers; and of a line `first,last,carrier,routing number` for each interval of numbers that one carrier
     holds, in order.
     """
@@ -115,6 +116,14 @@ def _check_chain(depot: Depot, base: Head | None, findings: Findings) -> tuple[d
         if imported.announced(delta):
             imports.add(sequence)
     return heads, imports
+
+
+def _base(depot: Depot, findings: Findings) -> Head | None:
+    try:
+        return depot.base()
+    except (DeltaError, DamagedBackupError) as error:
+        findings.damage.append(error)
+        return None
 
 
 def _trust(depot: Depot, findings: Findings) -> Trust:

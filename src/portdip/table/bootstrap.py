@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from portdip import files
@@ -25,12 +25,15 @@ from portdip.errors import (
     SnapshotAwaitedError,
     StoreError,
     TornDeltaError,
+    UntrustedDeltaError,
     UntrustedSnapshotError,
 )
 from portdip.exchange.chain import Head
+from portdip.exchange.delta import Sealed
 from portdip.exchange.keys import Trust
 from portdip.exchange.location import Location
-from portdip.table.depot import Depot, snapshot_name
+from portdip.exchange.waiting import AHEAD_MAX, WaitingRoom
+from portdip.table.depot import Depot, delta_name, snapshot_name
 from portdip.table.manifest import Manifest
 from portdip.table.store import Store, WriteImage
 
@@ -52,9 +55,9 @@ def found(path: Path, location: Location, anchors: Trust, write_image: WriteImag
 
     It begins with the newest snapshot that can be believed, and where there is none but the chain goes back to the
     beginning, with an empty one (`portdip.lookup.load.write_image`). With `anchors`, keys that are known to be good, a
-    snapshot must be signed by one of them; without, the keys that the snapshot names are trusted. Raises StoreError
-    saying what is wrong with each snapshot, or if something is at `path`; LocationError or OSError where the place
-    cannot be reached.
+    snapshot must be signed by one of them, and so must a delta near the beginning of the chain; without, the keys that
+    the snapshot names are trusted. Raises StoreError saying what is wrong with each snapshot, or if something is at
+    `path`; LocationError or OSError where the place cannot be reached.
     """
     depot = Depot(location)
     base = depot.base()
@@ -68,10 +71,10 @@ def found(path: Path, location: Location, anchors: Trust, write_image: WriteImag
         except (DamagedSnapshotError, UntrustedSnapshotError, DeltaError, KeyFileError, FileNotFoundError) as error:
             refused.append(error)
     if base is not None and base.sequence == 0:
-        with Store.founding(path, base) as store:
-            store.trust.write(anchors)
-            store.begin_empty(write_image)
-        return Founded(Store(path), 0, [])
+        try:
+            return _found_empty(path, depot, base, anchors, write_image)
+        except (DeltaError, FileNotFoundError) as error:
+            refused.append(error)
     if base is None and not refused:
         return None
     raise StoreError(
@@ -213,6 +216,40 @@ def _found_with(path: Path, depot: Depot, manifest: Manifest, anchors: Trust) ->
         store.trust.write(trust)
         store.make_current(manifest.sequence)
     return Founded(Store(path), manifest.sequence, unproven)
+
+
+def _found_empty(path: Path, depot: Depot, base: Head, anchors: Trust, write_image: WriteImage) -> Founded:
+    """Found a store before delta 1. What the anchors vouch for waits in it, so that nothing else can come instead."""
+    vouched = _vouched(depot, base, anchors) if anchors.signed else []
+    since = len(vouched) - 1
+    with Store.founding(path, base) as store:
+        store.begin_empty(write_image)
+        store.trust.write(Trust({key.id: replace(key, since=since) for key in anchors.keys.values()}))
+        for delta in vouched:
+            WaitingRoom(store.waiting).put(delta.sequence, delta.content, base.sequence)
+    return Founded(Store(path), base.sequence, [])
+
+
+def _vouched(depot: Depot, base: Head, anchors: Trust) -> list[Sealed]:
+    """The deltas up to the first that one of the anchors has signed.
+
+    Those before need no signature: each delta names the digest of the one before it, so who signs one has signed all.
+    """
+    head, found = base, list[Sealed]()
+    while len(found) < AHEAD_MAX:
+        where = depot.where(delta_name(head.sequence + 1))
+        following = depot.delta(head.sequence + 1)
+        head.check(following, where)
+        head = Head.of(following)
+        found.append(following)
+        key = anchors.keys.get(following.header.signer)
+        if key is not None and key.has_signed(following.signed_message, following.signature):
+            return found
+    raise UntrustedDeltaError(
+        "no delta at the beginning of the chain is signed by a trusted key",
+        where=depot.location.name,
+        expected=f"one of {', '.join(anchors.keys)}",
+    )
 
 
 def _fetch(store: Store, depot: Depot, manifest: Manifest) -> None:

@@ -18,7 +18,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from portdip import files
-from portdip.errors import BackupError, BackupKeyError, DamagedSnapshotError, ForeignDeltaError, KeyFileError
+from portdip.errors import (
+    BackupError,
+    BackupKeyError,
+    DamagedBackupError,
+    DamagedSnapshotError,
+    DeltaError,
+    ForeignDeltaError,
+    KeyFileError,
+)
 from portdip.exchange.chain import BASE_FILE, Head, file_name, sequence_named
 from portdip.exchange.delta import Sealed, open_sealed
 from portdip.exchange.encryption import SUFFIX, EncryptedLocation, FileKey
@@ -75,6 +83,13 @@ class Depot:
         try:
             return Head.beginning(self.delta(1).header.dataset)
         except FileNotFoundError:
+            return None
+
+    def whole_base(self) -> Head | None:
+        """The same, and None where what says so is damaged: snapshots and deltas say enough."""
+        try:
+            return self.base()
+        except (DeltaError, DamagedBackupError):
             return None
 
     def deltas(self) -> dict[int, int]:

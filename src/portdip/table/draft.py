@@ -27,11 +27,11 @@ from portdip.exchange.changes import Operation
 from portdip.exchange.delta import Delta
 from portdip.table import facts, merge, past, schema
 from portdip.table.catalogue import Catalogue
-from portdip.table.digests import Labels
 from portdip.table.manifest import Seal
 from portdip.table.nested import Nest, differences, said
 from portdip.table.net import Net
 from portdip.table.outstanding import Outstanding, microseconds
+from portdip.table.reconciling.digests import Labels
 from portdip.table.snapshot import Snapshot
 
 Numbers = npt.NDArray[np.uint64]
@@ -242,8 +242,9 @@ class Draft:
         return rows
 
     def _before(self, first: Numbers, last: Numbers) -> pa.Table:
-        """What the table so far says of some intervals, as events."""
-        return self._as_events(said(self._base_nest, first, last), self._net.since, past.BEFORE)
+        """Who the table so far says holds some intervals, as events."""
+        before = said(self._base_nest, first, last)
+        return self._as_events(before.where(before.code != 0), self._net.since, past.BEFORE)
 
     def _as_events(self, flat: Nest, sequence: int, row: int) -> pa.Table:
         codes = pa.array(flat.code)

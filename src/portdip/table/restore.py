@@ -145,7 +145,7 @@ def _says(depot: Depot, sequence: int, operation: Operation, text: str) -> bool:
 
 def _plan(depot: Depot, to_sequence: int | None, at: datetime | None) -> _Plan:
     """What to copy. Reads little, and finds a wrong key."""
-    base, deltas, snapshots = depot.base(), depot.deltas(), depot.snapshots()
+    base, deltas, snapshots = depot.whole_base(), depot.deltas(), depot.snapshots()
     stretches = reach(snapshots, deltas, base)
     if not stretches:
         raise BackupError("no backup is there", where=depot.location.name, fix="Name the place of one.")

@@ -1,4 +1,4 @@
-"""Digests by block in plain Python, after the docstring of `portdip.table.digests`: the oracle of its compiled twin."""
+"""Digests by block in plain Python, after the docstring of `digests`: the oracle of its compiled twin."""
 
 from __future__ import annotations
 

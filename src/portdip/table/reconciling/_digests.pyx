@@ -1,6 +1,6 @@
 """Digests of numbers by block: what a row comes to, and a table of blocks in which rows of any order are added up.
 
-`portdip.table.digests` says what the digests mean. Arrow memory is reached by address: nothing of pyarrow is compiled
+`portdip.table.reconciling.digests` says what the digests mean. Arrow memory is reached by address: nothing of pyarrow is compiled
 in.
 """
 

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from portdip.table.differences import CLASSES, numbers_held
-from portdip.table.reconcile import Comparison
+from portdip.table.reconciling.differences import CLASSES, numbers_held
+from portdip.table.reconciling.reconcile import Comparison
 
 #: The least share of correct data that a central database must have by law: Taiwan, number portability rules, art. 41.
 LEGAL_BAR_PERCENT = 99.5

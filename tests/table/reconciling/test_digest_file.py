@@ -3,10 +3,10 @@
 import pytest
 
 from portdip.errors import DigestFileError
-from portdip.table import digest_file
-from portdip.table.digest_file import DigestFile
-from portdip.table.in_force import InForce
-from portdip.table.reconcile import Comparison
+from portdip.table.reconciling import digest_file
+from portdip.table.reconciling.digest_file import DigestFile
+from portdip.table.reconciling.in_force import InForce
+from portdip.table.reconciling.reconcile import Comparison
 
 from .reconciled import ALL, ROUTES, classes, compare, in_force, make_store, silent
 

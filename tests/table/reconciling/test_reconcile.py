@@ -13,9 +13,9 @@ from portdip import files
 from portdip.errors import BadRowError, FeedError, InvalidRangeError, StoreError, StoreLockedError
 from portdip.exchange.feeds.options import BadRows
 from portdip.table import merge
-from portdip.table.dump import Dump
-from portdip.table.reconcile import Comparison
-from portdip.table.tally import Tally
+from portdip.table.reconciling.dump import Dump
+from portdip.table.reconciling.reconcile import Comparison
+from portdip.table.reconciling.tally import Tally
 
 from .reconciled import ALL, ROUTES, classes, compare, dump, in_force, make_store, silent, write_dump
 

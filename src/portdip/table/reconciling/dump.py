@@ -10,8 +10,8 @@ import pyarrow as pa
 from portdip.errors import FeedError
 from portdip.exchange import feeds, rows
 from portdip.exchange.feeds.options import BadRows, Options, Overlooked
-from portdip.table.digests import Digester, Digests, Numbers, Particulars, in_blocks
-from portdip.table.in_force import Progress
+from portdip.table.reconciling.digests import Digester, Digests, Numbers, Particulars, in_blocks
+from portdip.table.reconciling.in_force import Progress
 
 _NUMBERS = (rows.NUMBERS, rows.PLACED_NUMBERS)
 

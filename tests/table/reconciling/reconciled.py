@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from portdip.exchange import rows
 from portdip.exchange.feeds.options import BadRows
-from portdip.table.digests import Particulars
-from portdip.table.dump import Dump
-from portdip.table.in_force import InForce
-from portdip.table.reconcile import Comparison, Other
+from portdip.table.reconciling.digests import Particulars
+from portdip.table.reconciling.dump import Dump
+from portdip.table.reconciling.in_force import InForce
+from portdip.table.reconciling.reconcile import Comparison, Other
+from portdip.table.reconciling.tally import Report, Tally
 from portdip.table.store import Store
-from portdip.table.tally import Report, Tally
 
 #: (carrier, routing number, donor, effective) by number; (first, last, carrier or None).
 Entry = tuple[str, str, str | None, datetime | None]

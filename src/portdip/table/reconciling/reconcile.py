@@ -6,7 +6,7 @@
         tally.add(batch)
     report = Report.of(comparison, tally)
 
-Making a Comparison reads both sides once, for digests by block (`portdip.table.digests`), and compares ranges. The
+Making a Comparison reads both sides once, for digests by block (`reconciling.digests`), and compares ranges. The
 differences then come from the rows of the blocks that differ, whatever their order, in memory that does not grow.
 """
 
@@ -22,18 +22,19 @@ import pyarrow as pa
 
 from portdip.errors import InvalidRangeError, StoreError
 from portdip.exchange import rows
-from portdip.table import differences, facts, merge, schema
-from portdip.table.digests import Digests, Labels, Numbers, Particulars, in_blocks
-from portdip.table.in_force import InForce, Progress
+from portdip.table import facts, merge, schema
 from portdip.table.nested import Nest
 from portdip.table.net import Net
+from portdip.table.reconciling import differences
+from portdip.table.reconciling.digests import Digests, Labels, Numbers, Particulars, in_blocks
+from portdip.table.reconciling.in_force import InForce, Progress
 
 _REPEATS_HELD = 10_000
 _NO_RANGES = pa.RecordBatch.from_pylist([], schema=rows.RANGES)
 
 
 class Other(Protocol):
-    """The other side: `InForce` of another store, `portdip.table.dump.Dump`, `portdip.table.digest_file.DigestFile`."""
+    """The other side: `InForce` of another store, `dump.Dump`, `digest_file.DigestFile`."""
 
     @property
     def name(self) -> str:

@@ -22,11 +22,12 @@ from portdip.exchange import change_file, change_rules, changes
 from portdip.exchange.changes import Operation
 from portdip.exchange.delta import Delta
 from portdip.exchange.feeds.options import BadRows
-from portdip.table import as_csv, facts
-from portdip.table.digests import Mask, Particulars
+from portdip.table import facts
 from portdip.table.facts import Facts
 from portdip.table.imported import announced
-from portdip.table.in_force import InForce
+from portdip.table.reconciling import as_csv
+from portdip.table.reconciling.digests import Mask, Particulars
+from portdip.table.reconciling.in_force import InForce
 
 #: The columns of a file of corrections, which `portdip.exchange.change_file` reads.
 COLUMNS = ("operation", "number", "first", "last", "carrier", "routing_number", "donor", "effective")

@@ -22,8 +22,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from portdip.errors import DamagedSnapshotError
-from portdip.table import _digests
 from portdip.table.catalogue import Catalogue
+from portdip.table.reconciling import _digests
 
 Numbers = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]

@@ -1,6 +1,6 @@
 """A file of digests: what a node's table comes to, block by block, small enough to send; and rows of some blocks.
 
-    blocks   Arrow IPC stream: block, count, routes, particulars (`portdip.table.digests`), and whether rows follow;
+    blocks   Arrow IPC stream: block, count, routes, particulars (`reconciling.digests`), and whether rows follow;
              schema metadata `portdip.digests` holds the header
     ranges   Arrow IPC stream of `rows.RANGES`: all ranges, disjoint and in order
     numbers  Arrow IPC stream of `rows.NUMBERS`: the numbers of the blocks whose rows follow, in order
@@ -26,8 +26,8 @@ import pyarrow as pa
 from portdip import files
 from portdip.errors import DigestFileError
 from portdip.exchange import rows
-from portdip.table.digests import Digester, Digests, Numbers, Particulars, in_blocks, is_in
-from portdip.table.in_force import InForce, Progress
+from portdip.table.reconciling.digests import Digester, Digests, Numbers, Particulars, in_blocks, is_in
+from portdip.table.reconciling.in_force import InForce, Progress
 
 _FORMAT_VERSION = 1
 _METADATA = b"portdip.digests"

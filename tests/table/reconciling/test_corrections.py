@@ -13,8 +13,8 @@ from portdip.exchange import change_file
 from portdip.exchange.chain import Chain
 from portdip.exchange.changes import Operation
 from portdip.exchange.feeds.options import BadRows
-from portdip.table.corrections import Corrections
-from portdip.table.reconcile import Comparison
+from portdip.table.reconciling.corrections import Corrections
+from portdip.table.reconciling.reconcile import Comparison
 
 from .reconciled import ALL, ROUTES, classes, compare, dump, in_force, make_store, silent, write_dump
 
