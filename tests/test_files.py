@@ -107,6 +107,23 @@ def test_blocks_are_full_but_for_the_last(tmp_path):
     assert list(files.read_blocks(tmp_path / "file", 4)) == []
 
 
+def test_a_pipe_is_refused_and_not_taken_for_an_empty_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    handle = os.open(tmp_path / "pipe", os.O_RDWR)
+    with pytest.raises(OSError, match="pipe"):
+        files.read_bytes(tmp_path / "pipe")
+    os.close(handle)
+
+
+def test_what_is_appended_while_a_file_is_read_is_left_out(tmp_path):
+    (tmp_path / "file").write_bytes(bytes(10))
+    blocks = files.read_blocks(tmp_path / "file", 4)
+    first = next(blocks)
+    with open(tmp_path / "file", "ab") as file:
+        file.write(bytes(10))
+    assert [len(first), *map(len, blocks)] == [4, 4, 2]
+
+
 def test_directories_above_are_made_too(tmp_path):
     files.make_directory(tmp_path / "a" / "b")
     files.make_directory(tmp_path / "a" / "b")

@@ -238,7 +238,7 @@ def read_bytes(path: Path) -> bytes:
 def read_blocks(path: Path, count: int) -> Iterator[bytes]:
     """The bytes of a file, `count` at a time; fewer only in the last block. What is appended meanwhile is left out."""
     with _opened(path) as handle:
-        size = os.fstat(handle).st_size
+        size = max(os.fstat(handle).st_size, 1)  # what has none, such as a pipe, raises when it is read
         block, offset = memoryview(bytearray(min(count, size))), 0
         while filled := _fill(path, handle, block[: size - offset], offset):
             yield bytes(block[:filled])
@@ -340,8 +340,9 @@ def _claim(temporary: Path, flags: int, mode: int = 0o666) -> int:
             with _naming(temporary):
                 disk.lock(handle)
             # Whoever had it may have renamed or removed it between our two calls.
-            if temporary.exists() and os.path.samestat(os.fstat(handle), os.stat(temporary)):
-                return handle
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), os.stat(temporary)):
+                    return handle
         except BaseException:
             disk.close(handle)
             raise

@@ -78,3 +78,12 @@ def test_a_dry_run_of_a_delta_with_a_gap_is_refused(portdip, published, node):  
     finished = portdip("apply", node, "--dry-run", delta(published, 3))
     assert finished.code == 2
     assert "expected sequence 2" in finished.err
+
+
+def test_an_import_waits_for_its_snapshot(portdip, own, node, tmp_path):  # noqa: F811
+    (tmp_path / "more.csv").write_text("number,carrier,routing_number\n8613800000009,CU,D009\n")
+    assert portdip("import", own, tmp_path / "more.csv").code == 0
+    done = portdip("apply", node, delta(own, 2))
+    assert (done.code, "waits for the snapshot of sequence 2" in done.out) == (3, True)
+    assert portdip("follow", node, own, "--once").code == 0
+    assert portdip("apply", node, delta(own, 2)).out.endswith("sequence 2 was there already\n")

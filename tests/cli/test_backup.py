@@ -14,7 +14,7 @@ import pytest
 from portdip.exchange.chain import file_name
 from portdip.table.backup_check import content_digest
 from portdip.table.store import Store
-from tests.table.grown import Gardener, Grown, grown
+from tests.table.grown import Gardener, grown
 
 __all__ = ["grown"]
 
@@ -46,8 +46,7 @@ def test_an_earlier_state_by_sequence_or_time(grown, portdip, place, tmp_path):
     assert content_digest(Store.open(tmp_path / "9")) == grown.contents[9]
     assert portdip("restore", place, tmp_path / "x", "--at", created, "--to-sequence", 9).code == 2
     done = portdip("restore", place, tmp_path / "x", "--to-sequence", 99)
-    assert (done.code, "0 to 1, 5 to 13" in done.err.replace("2 to", "x")) == (2, False)
-    assert "does not lead to sequence 99" in done.err
+    assert (done.code, "does not lead to sequence 99" in done.err) == (2, True)
 
 
 def test_encrypted_and_with_the_private_keys(grown, portdip, place, tmp_path):
@@ -156,7 +155,3 @@ def test_a_backup_that_is_killed_goes_on_and_so_does_a_restore(grown, portdip, p
     assert portdip("restore", place, tmp_path / "in" / "store", *from_key).code == 0
     assert [path.name for path in (tmp_path / "in").iterdir()] == ["store"]
     assert content_digest(Store.open(tmp_path / "in" / "store")) == grown.contents[13]
-
-
-def test_a_grown_store_is_one_store(grown):
-    assert isinstance(grown, Grown)

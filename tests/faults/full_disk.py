@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from portdip.errors import PortdipError
-from tests.faults.mounting import APART, may_mount, mount, unmount
+from tests.faults.mounting import APART, may_mount, mounted
 from tests.faults.processes import Child, Tell
 from tests.faults.scenario import Run, Undisturbed, scratch
 from tests.faults.scenarios import ALL
@@ -80,12 +80,11 @@ def main() -> None:
     with scratch() as directory:
         volume = directory / "volume"
         volume.mkdir()
-        mount(volume)
         undisturbed = Undisturbed.of(ALL[arguments.scenario], directory, arguments.seed)
         pages = arguments.seed % arguments.step
-        while not run_out_of_space(undisturbed, volume, pages):
-            pages += arguments.step
-        unmount(volume)
+        with mounted(volume):
+            while not run_out_of_space(undisturbed, volume, pages):
+                pages += arguments.step
         print(f"{arguments.scenario}: {pages} pages are enough, seed {arguments.seed}")
 
 

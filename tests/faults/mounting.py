@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults.scenario import scratch
@@ -24,11 +26,11 @@ def may_mount() -> bool:
             return False
 
 
-def mount(path: Path) -> None:
-    """Put a file system of 64 MiB at `path`, an empty directory. For processes run by `APART`."""
+@contextmanager
+def mounted(path: Path) -> Iterator[None]:
+    """A file system of 64 MiB at `path`, an empty directory, for the block. For processes run by `APART`."""
     subprocess.run([*_MOUNT, path], check=True)
-
-
-def unmount(path: Path) -> None:
-    """Take it away again; nothing in it may be open or mapped."""
-    subprocess.run(["umount", path], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)

@@ -48,8 +48,9 @@ _STOPPED = {
     "ENOMEM": {"map"},
     "EIO": FAULTS.keys(),
 }
-#: The share of the reading calls that are refused when not everything is.
-_READS_TRIED = 0.1
+#: When not everything is refused: the calls that are, and the share of the others.
+_ALWAYS_REFUSED = CHANGING - {"fsync", "truncate"}
+_SHARE_REFUSED = 0.15
 #: How a system call names a path in its error, and the others do not.
 _NAMELESS = {"read", "write", "truncate", "fsync", "map", "lock"}
 
@@ -126,8 +127,8 @@ def calls(undisturbed: Undisturbed, path: Path) -> list[Call]:
 def explore(name: str, seed: int, everything: bool) -> tuple[list[Refused], list[str]]:
     """Refuse every call, with every fault: what came of each, and what went wrong.
 
-    Without `everything`: every call that changes the disk and some that read, with one fault each, and only after
-    every other one is the scenario run again.
+    Without `everything`: every call that changes what the disk holds and some others, with one fault each, and only
+    after one in four is the scenario run again.
     """
     refused, failures = [], []
     chance = random.Random(seed)
@@ -136,10 +137,11 @@ def explore(name: str, seed: int, everything: bool) -> tuple[list[Refused], list
         for at, call in enumerate(calls(undisturbed, directory / "counted"), start=1):
             faults = FAULTS[call.name]
             if not everything:
-                faults = (chance.choice(faults),) if call.name in CHANGING or chance.random() < _READS_TRIED else ()
+                wanted = call.name in _ALWAYS_REFUSED or chance.random() < _SHARE_REFUSED
+                faults = (chance.choice(faults),) if wanted else ()
             for fault in faults:
                 try:
-                    run_again = everything or chance.random() < 0.5
+                    run_again = everything or chance.random() < 0.25
                     refused.append(refuse(undisturbed, directory / f"{at}-{fault}", at, fault, run_again))
                 except AssertionError as error:
                     command = f"python -m tests.faults.refusal {name} --seed {seed} --at {at} --fault {fault}"

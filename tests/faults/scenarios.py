@@ -24,6 +24,7 @@ from portdip.table.backup import Backup
 from portdip.table.restore import restore
 from portdip.table.store import Store
 from tests.faults.canaries import CANARIES
+from tests.faults.nodes import NODES
 from tests.faults.scenario import NOTHING, Acknowledge, Scenario, scratch
 
 #: Number -> (carrier, routing number).
@@ -320,6 +321,7 @@ SCENARIOS = {
     "apply": _apply(4),
     "backup": _backup(),
     "restore": _restore(),
+    **NODES,
 }
 
 #: Goes on for a while, for faults at random times.

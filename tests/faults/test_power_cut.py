@@ -6,7 +6,7 @@ from tests.faults import power_cut
 from tests.faults.scenarios import SCENARIOS
 
 
-@pytest.mark.parametrize("states", [100, pytest.param(3_000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("states", [60, pytest.param(3_000, marks=pytest.mark.full)])
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_no_power_cut_loses_or_tears_anything(name, states, seed):
     failures = power_cut.explore(name, seed, range(states))

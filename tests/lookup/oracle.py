@@ -220,8 +220,8 @@ def _assigned(nest: list[Range], new: Range) -> list[Range]:
     for first, last, held in sorted(nest, key=lambda one: one[0] - one[1]):  # outer before inner
         if begin <= first and last <= end:
             continue
-        cut_last = begin - 1 if first < begin <= last <= end else last
-        cut_first = end + 1 if begin <= first <= end < last else first
+        cut_last = begin - 1 if first < begin <= last < end else last
+        cut_first = end + 1 if begin < first <= end < last else first
         found[cut_first, cut_last] = (cut_first, cut_last, held)
     return [*found.values(), new]
 

@@ -6,6 +6,7 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -302,3 +303,6 @@ def crosses(nest: list[Range], ranges: list[Range]) -> bool:
 
 
 TestFollowMachine = FollowMachine.TestCase
+# Each step of a history folds, imports or opens a store: the smoke run has few of them.
+EXAMPLES = hypothesis.settings.default.max_examples
+TestFollowMachine.settings = hypothesis.settings(max_examples=300 if EXAMPLES > 100 else 8, stateful_step_count=25)

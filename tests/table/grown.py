@@ -119,7 +119,13 @@ def grow(path: Path) -> Grown:
     return gardener.grown
 
 
+#: The one of this run, once a test has asked for it.
+_once: list[Grown] = []
+
+
 @pytest.fixture(scope="session")
 def grown(tmp_path_factory) -> Grown:
-    """What no test may change: use `Grown.copy`."""
-    return grow(tmp_path_factory.mktemp("grown"))
+    """What no test may change: use `Grown.copy`. One for all modules that import this fixture."""
+    if not _once:
+        _once.append(grow(tmp_path_factory.mktemp("grown")))
+    return _once[0]

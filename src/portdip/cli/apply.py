@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections import Counter
 
+    from portdip.errors import SnapshotAwaitedError
     from portdip.exchange.intake import Intake, Outcome
     from portdip.lookup.preview import Preview
     from portdip.table.store import Store
@@ -26,7 +27,8 @@ def apply(
     """Take deltas into a store: each is there when this returns, whole, or it is not.
 
     The exit code is 0 when every delta is in the table, also where it was already; 3 when one must wait for a
-    missing one; 4 when one was refused. A delta that waits is kept, and goes in when the gap has closed.
+    missing one, or for the snapshot of an import; 4 when one was refused. A delta that waits for another is kept, and
+    goes in when the gap has closed.
     """
     from portdip.table.store import Store
 
@@ -40,20 +42,28 @@ def apply(
     raise typer.Exit(max(codes))
 
 
-def _offer(intake: Intake, path: Path) -> Outcome:
+def _offer(intake: Intake, path: Path) -> Outcome | SnapshotAwaitedError:
     from portdip import files
+    from portdip.errors import SnapshotAwaitedError
     from portdip.exchange.intake import Kind
 
     content = files.read_bytes(path)
-    outcome = intake.offer(content, str(path))
+    try:
+        outcome = intake.offer(content, str(path))
+    except SnapshotAwaitedError as error:
+        return error
     if outcome.kind is Kind.TORN and outcome.error is not None:  # nobody is writing it any more
         return intake.refuse(content, str(path), outcome.error)
     return outcome
 
 
-def _report(intake: Intake, path: Path, outcome: Outcome) -> int:
+def _report(intake: Intake, path: Path, outcome: Outcome | SnapshotAwaitedError) -> int:
+    from portdip.errors import SnapshotAwaitedError
     from portdip.exchange.intake import Kind
 
+    if isinstance(outcome, SnapshotAwaitedError):
+        print(f"{path}: {outcome.what}: follow brings it, see portdip follow --once")
+        return WAITS
     if outcome.kind is Kind.REFUSED:
         print(f"{path}: refused: {outcome.reason}")
         return REFUSED

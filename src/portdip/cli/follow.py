@@ -31,7 +31,10 @@ def follow(
         list[str] | None,
         typer.Option(help="A public key that is known to be good, 64 hex digits.", metavar="PUBLIC"),
     ] = None,
-    interval: Annotated[float, typer.Option(help="Seconds between two looks at the source.", min=0.001)] = 0.01,
+    interval: Annotated[
+        float | None,
+        typer.Option(help="Seconds between two looks at SOURCE: 0.01, and 1 for a remote one.", min=0.001),
+    ] = None,
 ) -> None:
     """Keep a store current: take in what comes at SOURCE, and make snapshots in the background.
 
@@ -54,7 +57,7 @@ def follow(
             raise typer.Exit(WAITS if once else 0)
         node = Node(opened, source, anchors, chosen)
         try:
-            code = _run(node, once, interval, wait)
+            code = _run(node, once, interval or _usual(source), wait)
         finally:
             node.close()
     raise typer.Exit(code)
@@ -86,8 +89,18 @@ def _opened(path: Path, source: str | None, anchors: Trust, once: bool, wait: Ca
             return None
     print(f"founded {path} from {source} at sequence {founded.sequence}", flush=True)
     if founded.unproven:
-        print(f"trusts {', '.join(founded.unproven)} on the word of {source}: name a key that you know with --key")
+        print(
+            f"trusts {', '.join(founded.unproven)} on the word of {source}: name a key that you know with --key",
+            flush=True,
+        )
     return founded.store
+
+
+def _usual(source: str | None) -> float:
+    """How often to look at a place: asking for a file costs nothing here, and money in an object store."""
+    from portdip.exchange.location import LocalLocation, location_at
+
+    return 0.01 if source is None or isinstance(location_at(source), LocalLocation) else 1.0
 
 
 def _run(node: Node, once: bool, interval: float, wait: Callable[[float], bool]) -> int:

@@ -13,8 +13,8 @@ from portdip.cli import _moments
 
 
 def restore(
-    dest: Annotated[
-        str, typer.Argument(help="The backup: a path, or a URI such as s3://bucket/path.", show_default=False)
+    backup: Annotated[
+        str, typer.Argument(help="A path, or a URI such as s3://bucket/path.", metavar="BACKUP", show_default=False)
     ],
     store: Annotated[Path, typer.Argument(help="The store to make.", show_default=False)],
     to_sequence: Annotated[
@@ -42,7 +42,7 @@ def restore(
 
     if to_sequence is not None and at is not None:
         raise typer.BadParameter("give a sequence or a time, not both", param_hint="--at")
-    location = open_backup(dest, FileKey.read(decrypt_key) if decrypt_key else None)
+    location = open_backup(backup, FileKey.read(decrypt_key) if decrypt_key else None)
     began = time.monotonic()
     restored = restore_store(store, location, write_image, to_sequence, at)
     for error in restored.passed_over:

@@ -99,7 +99,7 @@ static inline void pd_fetch_facts(const pd_facts *facts, const uint64_t *numbers
 
 typedef struct {
     size_t count;
-    uint32_t places[PD_FACTS_TOGETHER];
+    uint32_t places[PD_FACTS_TOGETHER]; /* in order */
     const pd_fact *facts[PD_FACTS_TOGETHER];
 } pd_found;
 
@@ -110,9 +110,9 @@ static inline void pd_aim_facts(const pd_facts *facts, const uint64_t *numbers, 
         size_t together = count - start < 64 ? count - start : 64;
         uint64_t mask = 0;
         for (size_t i = 0; i < together; i++) mask += mask + pd_may_hold(facts, pd_key(numbers[start + i]));
-        while (mask) {
-            unsigned bit = (unsigned)__builtin_ctzll(mask);
-            mask &= mask - 1;
+        while (mask) { /* from the highest bit, which is the first number: places are in order */
+            unsigned bit = 63 - (unsigned)__builtin_clzll(mask);
+            mask ^= (uint64_t)1 << bit;
             found->places[passed++] = (uint32_t)(start + together - 1 - bit);
         }
     }

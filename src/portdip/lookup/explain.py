@@ -72,16 +72,30 @@ def explain(engine: Engine, text: str) -> Explanation:
 
 
 def _range(generation: Generation, wanted: int) -> Range | None:
+    interval = _changed_interval(generation, wanted) or _planned_interval(generation, wanted)
+    if interval is None:
+        return None
+    prefixes = number.prefixes_of_interval(*interval)
+    prefix = next(prefix for prefix in prefixes if str(wanted).startswith(str(prefix)))
+    return Range(*interval, prefix, generation.routes.get(generation.index.range_code(wanted)))
+
+
+def _changed_interval(generation: Generation, wanted: int) -> tuple[int, int] | None:
+    """The part around the number of an interval that was assigned or withdrawn since the snapshot."""
+    first, last, _, _ = generation.index.overlay.ranges()
+    place = int(np.searchsorted(first, np.uint64(wanted), side="right")) - 1
+    return (int(first[place]), int(last[place])) if place >= 0 and wanted <= last[place] else None
+
+
+def _planned_interval(generation: Generation, wanted: int) -> tuple[int, int] | None:
+    """The innermost range around the number in the snapshot."""
     ranges = generation.snapshot.ranges
     first, last = ranges.column("first").to_numpy(), ranges.column("last").to_numpy()
     around = np.flatnonzero((first <= wanted) & (wanted <= last))
     if not len(around):
         return None
     innermost = around[np.argmin(last[around] - first[around])]
-    interval = int(first[innermost]), int(last[innermost])
-    prefixes = number.prefixes_of_interval(*interval)
-    prefix = next(prefix for prefix in prefixes if str(wanted).startswith(str(prefix)))
-    return Range(*interval, prefix, generation.routes.get(ranges.column("route")[int(innermost)].as_py()))
+    return int(first[innermost]), int(last[innermost])
 
 
 def _time(generation: Generation, text: str, dip: Dip) -> dict[str, float]:

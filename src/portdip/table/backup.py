@@ -15,6 +15,7 @@ copy that was cut off goes on where it was. Nothing is ever removed: what the st
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -54,27 +55,32 @@ class Backup:
         self._is_import: dict[int, bool] = {}
         self._judged: dict[int, bool] = {}
         self._whole: set[str] = set()
+        self._kept: dict[str, bytes] = {}
         self._there = self._depot.deltas()
         #: Up to here what is there has been found to be the chain's.
         self._common = self._check_history()
-        self._missing = self._look()
-        self._next = max([self._chain.base.sequence, *self._chain.sequences()]) + 1
+        self._put_base()
+        known = self._chain.sequences()
+        self._missing = deque(self._lacking(known))
+        self._next = max([self._chain.base.sequence, *known]) + 1
 
     @property
     def sequence(self) -> int:
         """How far the chain has been copied."""
-        return self._next - 1
+        return (self._missing[0] if self._missing else self._next) - 1
 
     def copy_deltas(self) -> Iterator[int]:
         """Copy every delta that is not there yet; yields the sequence of each when it is."""
         while self._missing:
-            if self._copy_delta(self._missing[0]):
-                yield self._missing[0]
-            del self._missing[0]
+            is_new = self._copy_delta(self._missing[0])
+            sequence = self._missing.popleft()
+            if is_new:
+                yield sequence
         while self._chain.has(self._next):
-            if self._copy_delta(self._next):
-                yield self._next
+            is_new = self._copy_delta(self._next)
             self._next += 1
+            if is_new:
+                yield self._next - 1
 
     def copy_others(self) -> Iterator[str]:
         """Copy keys, history and snapshots that are due and not there yet; yields the name of each when it is."""
@@ -116,19 +122,21 @@ class Backup:
                 fix="Choose another place for the backup of this store.",
             )
 
-    def _look(self) -> list[int]:
-        """Say where the chain begins, and find what is missing up to what the store has now."""
+    def _put_base(self) -> None:
+        """Say where the chain begins."""
         ours = self._chain.base
         name = f"{DELTAS}/{BASE_FILE}"
         theirs = self._depot.whole_base() if self._read(name) else None
         if theirs is None or ours.sequence < theirs.sequence:
             self._put(name, ours.render())
-        missing = []
-        for sequence in self._chain.sequences():
-            size = self._chain.file(sequence).stat().st_size
-            if sequence > self._common or self._there.get(sequence) != self._location.size_of(size):
-                missing.append(sequence)
-        return missing
+
+    def _lacking(self, known: list[int]) -> Iterator[int]:
+        """Those of the store's deltas that are not there, or not as they should be as far as sizes tell."""
+        for sequence in known:
+            with contextlib.suppress(FileNotFoundError):
+                size = self._location.size_of(self._chain.file(sequence).stat().st_size)
+                if sequence > self._common or self._there.get(sequence) != size:
+                    yield sequence
 
     def _has_delta(self, sequence: int) -> bool:
         """Whether the delta of this sequence is there and whole; BackupError if it is another."""
@@ -163,9 +171,12 @@ class Backup:
         if self._private_keys:
             wanted |= {f"{KEYS}/{path.name}": path for path in map(ring.file, ring.ids())}
         for name, path in wanted.items():
-            if path.exists() and (content := files.read_bytes(path)) != self._read(name):
+            if not path.exists() or (content := files.read_bytes(path)) == self._kept.get(name):
+                continue
+            if content != self._read(name):
                 self._put(name, content)
                 yield name
+            self._kept[name] = content
 
     def _due(self) -> list[int]:
         """The snapshots to be copied that the store has, the oldest first; some may be there already."""

@@ -7,6 +7,7 @@ dictionary encoding. For one writer, in one thread.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -166,6 +167,26 @@ class Catalogue:
             self.edition += 1
             self._names[carrier] = ""
         return row
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The texts behind the codes of a table: carrier and routing number by route code, carrier by donor code."""
+
+    carriers: pa.Array
+    routing_numbers: pa.Array
+    donors: pa.Array
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> Labels:
+        """The texts as they are now."""
+        routes = catalogue.route_table()  # by code, from 1, none left out
+        donors = [None, *(carrier.id for carrier in catalogue.carriers)]
+        return cls(
+            pa.array([None, *routes.column("carrier").to_pylist()], pa.string()),
+            pa.array([None, *routes.column("routing_number").to_pylist()], pa.string()),
+            pa.array(donors, pa.string()),
+        )
 
 
 _FIX = "Check that the routing number column is the right one, or split the numbers over several stores."

@@ -26,12 +26,11 @@ from portdip.exchange import rows
 from portdip.exchange.changes import Operation
 from portdip.exchange.delta import Delta
 from portdip.table import facts, merge, past, schema
-from portdip.table.catalogue import Catalogue
+from portdip.table.catalogue import Catalogue, Labels
 from portdip.table.manifest import Seal
 from portdip.table.nested import Nest, differences, said
 from portdip.table.net import Net
 from portdip.table.outstanding import Outstanding, microseconds
-from portdip.table.reconciling.digests import Labels
 from portdip.table.snapshot import Snapshot
 
 Numbers = npt.NDArray[np.uint64]

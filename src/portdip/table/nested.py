@@ -48,6 +48,12 @@ class Nest(NamedTuple):
         """The intervals side by side that say the same, those of code 0 left out."""
         return Nest(*flatten(np.column_stack([self.first, self.last, self.code.astype(np.uint64)])))
 
+    def codes_at(self, numbers: Numbers) -> Codes:
+        """The code of each number, 0 for none, where the ranges lie side by side."""
+        place = np.searchsorted(self.first, numbers, side="right") - 1
+        held = (place >= 0) & (numbers <= np.append(self.last, np.uint64(0))[place])
+        return np.where(held, np.append(self.code, np.uint16(0))[place], np.uint16(0))
+
 
 def assign(nest: Nest, ranges: Iterable[Range]) -> Nest:
     """The ranges after others were assigned, one after another.
@@ -119,7 +125,7 @@ def differences(before: Nest, after: Nest) -> tuple[Numbers, Numbers]:
     changed = both.where(~same & ~np.append(same[1:], False))
     says = [said(nest, changed.first, changed.last) for nest in (before, after)]
     edges = np.unique(np.concatenate([column for flat in says for column in (flat.first, flat.last + np.uint64(1))]))
-    other = _codes_at(says[0], edges) != _codes_at(says[1], edges)
+    other = says[0].codes_at(edges) != says[1].codes_at(edges)
     step = np.diff(np.concatenate([[0], other, [0]]))
     return edges[step[:-1] == 1], edges[step[:-1] == -1] - np.uint64(1)
 
@@ -132,14 +138,7 @@ def said(nest: Nest, first: Numbers, last: Numbers) -> Nest:
     flat = nest.where(near).flat()
     edges = np.unique(np.concatenate([flat.first, flat.last + np.uint64(1), first, last + np.uint64(1)]))
     inside = np.flatnonzero(_inside_any(edges, starts, ends))
-    return Nest(edges[inside], edges[inside + 1] - np.uint64(1), _codes_at(flat, edges[inside]))
-
-
-def _codes_at(flat: Nest, numbers: Numbers) -> Codes:
-    """The code of each number in ranges side by side, 0 for none."""
-    place = np.searchsorted(flat.first, numbers, side="right") - 1
-    held = (place >= 0) & (numbers <= np.append(flat.last, np.uint64(0))[place])
-    return np.where(held, np.append(flat.code, np.uint16(0))[place], np.uint16(0))
+    return Nest(edges[inside], edges[inside + 1] - np.uint64(1), flat.codes_at(edges[inside]))
 
 
 def _union(first: Numbers, last: Numbers) -> tuple[Numbers, Numbers]:

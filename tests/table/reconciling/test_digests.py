@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from portdip.errors import DamagedSnapshotError
 from portdip.exchange import rows
 from portdip.table import schema
-from portdip.table.catalogue import Catalogue
+from portdip.table.catalogue import Catalogue, Labels
 from portdip.table.reconciling import _digests, digests
-from portdip.table.reconciling.digests import Digester, Hashes, Labels, Particulars
+from portdip.table.reconciling.digests import Digester, Hashes, Particulars
 
 from . import plain_digests
 

@@ -18,8 +18,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from portdip.table import schema
+from portdip.table.catalogue import Labels
 from portdip.table.nested import Nest
-from portdip.table.reconciling.digests import Labels, Mask, Numbers, Particulars, is_in
+from portdip.table.reconciling.digests import Mask, Numbers, Particulars, is_in
 
 Codes = npt.NDArray[np.uint16]
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from portdip.errors import DamagedSnapshotError
-from portdip.table.catalogue import Catalogue
+from portdip.table.catalogue import Labels
 from portdip.table.reconciling import _digests
 
 Numbers = npt.NDArray[np.uint64]
@@ -42,26 +42,6 @@ class Particulars:
 
     def __bool__(self) -> bool:
         return self.donors or self.times
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """The texts behind the codes of a table: carrier and routing number by route code, carrier by donor code."""
-
-    carriers: pa.Array
-    routing_numbers: pa.Array
-    donors: pa.Array
-
-    @classmethod
-    def of(cls, catalogue: Catalogue) -> Labels:
-        """The texts as they are now."""
-        routes = catalogue.route_table()  # by code, from 1, none left out
-        donors = [None, *(carrier.id for carrier in catalogue.carriers)]
-        return cls(
-            pa.array([None, *routes.column("carrier").to_pylist()], pa.string()),
-            pa.array([None, *routes.column("routing_number").to_pylist()], pa.string()),
-            pa.array(donors, pa.string()),
-        )
 
 
 @dataclass(frozen=True, slots=True)

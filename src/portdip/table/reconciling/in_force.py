@@ -18,13 +18,13 @@ from portdip.errors import StoreLockedError
 from portdip.exchange import rows
 from portdip.exchange.chain import Head
 from portdip.table import facts
-from portdip.table.catalogue import Catalogue
+from portdip.table.catalogue import Catalogue, Labels
 from portdip.table.imported import announced
 from portdip.table.merge import merge
 from portdip.table.nested import Nest
 from portdip.table.net import Net
 from portdip.table.outstanding import Outstanding, microseconds
-from portdip.table.reconciling.digests import Digester, Digests, Hashes, Labels, Numbers, Particulars, in_blocks
+from portdip.table.reconciling.digests import Digester, Digests, Hashes, Numbers, Particulars, in_blocks
 from portdip.table.store import Store
 
 #: Called with how many rows are done, and the share of all (0 to 1) or None where nobody knows.

@@ -23,10 +23,11 @@ import pyarrow as pa
 from portdip.errors import InvalidRangeError, StoreError
 from portdip.exchange import rows
 from portdip.table import facts, merge, schema
+from portdip.table.catalogue import Labels
 from portdip.table.nested import Nest
 from portdip.table.net import Net
 from portdip.table.reconciling import differences
-from portdip.table.reconciling.digests import Digests, Labels, Numbers, Particulars, in_blocks
+from portdip.table.reconciling.digests import Digests, Numbers, Particulars, in_blocks
 from portdip.table.reconciling.in_force import InForce, Progress
 
 _REPEATS_HELD = 10_000
