@@ -28,15 +28,19 @@ from tests.faults.scenario import scratch
 from tests.lookup.oracle import LONG_AGO, Answer, Change, Import, Oracle, Range, Route
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BLOCKS = [(200, 209), (210, 219), (300, 309), (990, 999)]
 NUMBERS = [number for first, last in BLOCKS for number in range(first, last + 1)]
 ASKED = [*NUMBERS, 1, 199, 220, 1000]
+#: Numbers that much happens to, so that something comes of it.
+HOT = [200, 205, 210, 999]
 
-numbers = st.sampled_from(NUMBERS)
-carriers = st.sampled_from("ABCD")
-routes = st.tuples(carriers, st.sampled_from(["", "D1"]))
-hours = st.integers(-30, 60)
-moments = st.none() | hours.map(lambda count: BEGAN + timedelta(hours=count))
+numbers = st.sampled_from(HOT) | st.sampled_from(HOT) | st.sampled_from(NUMBERS)
+carriers = st.sampled_from("ABC")
+routes = st.tuples(carriers, st.sampled_from(["", "", "D1"]))
+#: When a change takes effect, in hours from now; None: at once.
+delays = st.sampled_from([None, None, -10, 6, 12])
+delays_of_many = st.sampled_from([None, None, None, None, None, -10, 6])
 
 
 @st.composite
@@ -46,19 +50,22 @@ def intervals(draw: st.DrawFn) -> tuple[int, int]:
     return draw(st.sampled_from([block, (200, 219), (first, first), (first, draw(st.integers(first, block[1])))]))
 
 
-changes = st.one_of(
-    st.tuples(st.just(Operation.PORT), numbers, routes, moments),
-    st.tuples(st.just(Operation.PORT), numbers, routes, moments),
-    st.tuples(st.just(Operation.RELEASE), numbers | intervals(), st.none(), moments),
-    st.tuples(st.just(Operation.ASSIGN), intervals(), routes, st.none() | moments),
-    st.tuples(st.just(Operation.WITHDRAW), intervals(), st.none(), st.none() | moments),
+ports = st.tuples(st.just(Operation.PORT), numbers, routes, delays)
+releases = st.tuples(st.just(Operation.RELEASE), numbers, st.none(), delays)
+changes_of_many = [
+    st.tuples(st.just(Operation.RELEASE), intervals(), st.none(), delays_of_many),
+    st.tuples(st.just(Operation.ASSIGN), intervals(), routes, delays_of_many),
+    st.tuples(st.just(Operation.WITHDRAW), intervals(), st.none(), delays_of_many),
     st.tuples(
         st.just(Operation.MASS_CHANGE),
-        st.none() | intervals(),
-        st.tuples(routes, carriers, st.sampled_from([None, "", "D1"])),
-        st.none() | moments,
+        st.none() | st.none() | intervals(),
+        st.tuples(routes, carriers, st.sampled_from([None, None, "", "D1"])),
+        delays_of_many,
     ),
-)
+]
+changes = st.one_of(ports, ports, ports, ports, releases, *changes_of_many)
+#: Whether to look at once what has become of it.
+looks = st.booleans()
 
 
 class FollowMachine(RuleBasedStateMachine):
@@ -87,15 +94,17 @@ class FollowMachine(RuleBasedStateMachine):
     def opened(self) -> Engine:
         return Engine(Follower(self.store, False, self.clock))
 
-    @rule(drawn=st.lists(changes, min_size=1, max_size=6))
-    def publish(self, drawn: list[Any]) -> None:
+    @rule(drawn=st.lists(changes, min_size=1, max_size=5), look=looks)
+    def publish(self, drawn: list[Any], look: bool) -> None:
         made: list[dict[str, Any]] = []
         with self.store.writer() as writer:
-            for operation, where, what, effective in drawn:
-                made.append(self._put(writer, operation, where, what, effective))
+            for operation, where, what, delay in drawn:
+                effective = None if delay is None else self.clock + timedelta(hours=delay)
+                made.append(self._put(writer, operation, where, what, effective and max(effective, EPOCH)))
         (sequence,) = writer.published
         created = self.store.chain.read(sequence).header.created
         self.oracle.chain += [Change((sequence, row), created=created, **one) for row, one in enumerate(made)]
+        self.look(look)
 
     @staticmethod
     def _put(writer: Writer, operation: Operation, where: Any, what: Any, effective: datetime | None) -> dict[str, Any]:
@@ -116,13 +125,17 @@ class FollowMachine(RuleBasedStateMachine):
         columns = {"operation": operation, "first": first, "last": last, "route": route}
         return columns | {"donor": donor, "effective": effective}
 
-    @rule(count=st.integers(1, 30))
-    def time_passes(self, count: int) -> None:
+    @rule(count=st.sampled_from([1, 4, 8, 16]), look=looks)
+    def time_passes(self, count: int, look: bool) -> None:
         self.clock += timedelta(hours=count)
+        self.look(look)
 
-    @rule(to=st.sampled_from([datetime(1970, 1, 1, tzinfo=UTC), datetime(2038, 2, 1, tzinfo=UTC), None]), count=hours)
-    def clock_jumps(self, to: datetime | None, count: int) -> None:
-        self.clock = to or BEGAN + timedelta(hours=count)
+    @precondition(lambda self: self.store.chain.head.sequence > 5)
+    @rule(to=st.sampled_from([EPOCH, datetime(2038, 2, 1, tzinfo=UTC), BEGAN, None]))
+    def clock_jumps(self, to: datetime | None) -> None:
+        self.clock = to or self.clock - timedelta(hours=7)
+        self.look(True)
+        self.clock = max(self.clock, BEGAN + timedelta(days=30))
 
     @rule()
     def refresh(self) -> None:
@@ -141,14 +154,15 @@ class FollowMachine(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.engine, self.seen = self.opened(), self.clock
 
-    @rule()
-    def fold(self) -> None:
+    @rule(look=looks)
+    def fold(self, look: bool) -> None:
         base = self.store.newest().manifest.sequence
         with self.store.fold(self.clock) as draft:
             if draft:
                 write_image(draft)
         if draft:
             self.settled[draft.sequence] = self.settled_by(base, draft.sequence)
+        self.look(look)
 
     def settled_by(self, base: int, sequence: int) -> frozenset[Change]:
         """What a snapshot made over another one now has settled."""
@@ -158,8 +172,9 @@ class FollowMachine(RuleBasedStateMachine):
     @rule(
         ported=st.dictionaries(numbers, routes, max_size=5),
         plan=st.lists(st.tuples(intervals(), st.none() | routes), max_size=3, unique_by=lambda one: one[0]),
+        look=looks,
     )
-    def bring(self, ported: dict[int, Route], plan: list[tuple[tuple[int, int], Route | None]]) -> None:
+    def bring(self, ported: dict[int, Route], plan: list[tuple[tuple[int, int], Route | None]], look: bool) -> None:
         head = self.store.chain.head
         base = self.store.newest().manifest.sequence
         ranges: list[Range] = [(*interval, route) for interval, route in plan]
@@ -183,9 +198,10 @@ class FollowMachine(RuleBasedStateMachine):
         settled = self.settled_by(base, head.sequence)
         self.settled[draft.sequence] = settled
         self.oracle.chain.append(Import(draft.sequence, self.clock, created, ported, ranges, settled))
+        self.look(look)
 
-    @rule(share=st.floats(0, 1))
-    def hold(self, share: float) -> None:
+    @rule(share=st.floats(0, 1), stay=st.sampled_from([False, False, True]))
+    def hold(self, share: float, stay: bool) -> None:
         first, last = self.store.snapshots()[0], self.store.chain.head.sequence
         sequence = first + round((last - first) * share)
         try:
@@ -194,19 +210,24 @@ class FollowMachine(RuleBasedStateMachine):
             below = max(kept for kept in self.store.snapshots() if kept <= sequence)
             imports = [one.sequence for one in self.oracle.chain if isinstance(one, Import)]
             assert any(below < one <= sequence for one in imports)
+        self.look(True)
+        if not stay:
+            self.resume()
 
     @precondition(lambda self: self.store.held is not None)
     @rule()
     def resume(self) -> None:
         self.store.resume()
+        self.look(True)
 
-    @rule()
-    def compare_now(self) -> None:
-        self.refresh()
-        self.compare(self.engine, self.seen)
-        again = self.opened()
-        if self.seen == self.clock:
-            self.compare(again, self.clock)
+    def look(self, wanted: bool) -> None:
+        """Bring the engine up to date, and see that it answers as it should; one that is opened now, too."""
+        if wanted:
+            self.refresh()
+            self.compare(self.engine, self.seen)
+            self.compare(self.opened(), self.clock)
+            for number in HOT:
+                self.check_holders(number)
 
     def compare(self, engine: Engine, moment: datetime) -> None:
         sequence, live = engine.sequence, self.store.current().manifest.sequence
@@ -225,16 +246,18 @@ class FollowMachine(RuleBasedStateMachine):
         for code, answer in zip(codes, expected.values(), strict=True):
             assert bool(code) == bool(answer.route)
 
-    @rule(number=st.sampled_from(ASKED), at=hours)
-    def look_back(self, number: int, at: int) -> None:
-        engine, moment = self.engine, BEGAN + timedelta(hours=at)
+    @rule(number=numbers, data=st.data(), beside=st.sampled_from([-1, 0, 1]))
+    def look_back(self, number: int, data: st.DataObject, beside: int) -> None:
+        engine = self.engine
+        moments = [moment for moment in self.oracle.moments(number, engine.sequence) if moment != LONG_AGO]
+        moment = data.draw(st.sampled_from([BEGAN, *moments])) + timedelta(microseconds=beside)
         dip = engine.dip(number, at=moment)
         answer = self.oracle.at(number, engine.sequence, moment)
         assert (dip.status, dip.carrier and dip.carrier.id, dip.routing_number) == said(answer)
         assert (dip.range_holder and dip.range_holder.id) == (answer.held and answer.held[0])
 
     @rule(number=st.sampled_from(ASKED))
-    def list_holders(self, number: int) -> None:
+    def check_holders(self, number: int) -> None:
         sequence = self.engine.sequence
         expected: list[tuple[Any, ...]] = []
         for moment in self.oracle.moments(number, sequence) or [LONG_AGO]:
@@ -242,9 +265,8 @@ class FollowMachine(RuleBasedStateMachine):
             if not expected or expected[-1][0] != answer:
                 expected.append((answer, None if moment == LONG_AGO else moment))
         found = self.engine.history(number)
-        assert [
-            ((one.status, one.carrier and one.carrier.id, one.routing_number), one.since) for one in found
-        ] == expected
+        holders = [(one.status, one.carrier and one.carrier.id, one.routing_number) for one in found]
+        assert list(zip(holders, (one.since for one in found), strict=True)) == expected
         assert [one.until for one in found] == [*(since for _, since in expected[1:]), None]
 
     @rule(number=st.sampled_from(NUMBERS))
