@@ -16,7 +16,7 @@ def test_every_holder_is_listed_with_delta_and_order(portdip, own, changes):  # 
         "2025-01-01 00:00:00",
         "2026-01-01 00:00:00",
     ]
-    assert "CT D100  (sequence 2, port, order O-7)" in lines[2]
+    assert lines[2].endswith("CT (China Telecom) D100  (sequence 2, port, order O-7)")
     assert lines[3].endswith("native       CM (China Mobile)  (sequence 3, release)")
 
 

@@ -145,3 +145,57 @@ def test_small_batches_are_joined(small):
 
 def test_nothing_merges_to_nothing(tmp_path):
     assert run(tmp_path, [], {}, []) == []
+
+
+def changes_of(entries, since=1):
+    """What the chain has said since the base: a (number, route) each delta, sequences from `since` + 1 on."""
+    number, code = (np.array(column) for column in zip(*entries, strict=True))
+    count = len(entries)
+    ordinals = np.arange(1, count + 1, dtype=np.uint32)
+    columns = number.astype(np.uint64), code.astype(np.uint16), np.zeros(count, np.uint16), ordinals
+    made = facts.Entries(*columns, np.full(count, facts.AT_ONCE))
+    ranges = facts.none().ranges
+    return Net(since, facts.Facts(made, ranges, [], count + 1), np.arange(since, since + count + 1, dtype=np.uint64))
+
+
+@given(
+    base=st.dictionaries(numbers, st.integers(1, 3), min_size=1),
+    changed=st.lists(st.tuples(numbers, st.integers(0, 3)), min_size=1, max_size=12),
+    imported=st.dictionaries(numbers, st.integers(1, 3)),
+    batch_rows=st.integers(1, 30),
+)
+def test_an_import_goes_over_the_chain_and_the_chain_over_the_base(
+    tmp_path_factory, base, changed, imported, batch_rows
+):
+    """The version is that of what gave a number its route; what stood in the base and does no more is told of."""
+    expected = {number: (route, 1) for number, route in base.items()}
+    for sequence, (number, route) in enumerate(changed, start=2):
+        expected[number] = (route, sequence)
+    before = {number: row for number, row in expected.items() if row[0]}
+    version = len(changed) + 2
+    after = before | {
+        number: (route, before[number][1] if number in before and before[number][0] == route else version)
+        for number, route in imported.items()
+    }
+    heard = Heard([])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "BATCH_ROWS", batch_rows)
+        runs = merge.Runs(tmp_path_factory.mktemp("runs"), pytest.fail)
+        runs.add(rows_of(list(imported.items())))
+        found = list(merge.merge(runs.finish(), base_of(base), changes_of(changed), version, heard))
+    assert content(found) == sorted((number, *row) for number, row in after.items())
+    assert heard.count == len(before.keys() & imported.keys())
+    assert heard.gone == {number: route for number, route in base.items() if after.get(number) != (route, 1)}
+
+
+def test_what_a_mass_change_moves_is_told_of(tmp_path):
+    codes = np.arange(1 << 16, dtype=np.uint16)
+    codes[1] = 2
+    rules = [facts.Rule(1, 1, 5, codes, facts.AT_ONCE), facts.Rule(2, 7, 8, None, facts.AT_ONCE)]
+    nothing = facts.none()
+    net = Net(1, facts.Facts(nothing.entries, nothing.ranges, rules, 3), np.array([0, 2, 3], dtype=np.uint64))
+    heard = Heard([])
+    base = {4: 1, 5: 2, 6: 1, 7: 1}
+    found = list(merge.merge([], base_of(base), net, 9, heard))
+    assert content(found) == [(4, 2, 2), (5, 2, 1), (6, 1, 1)]
+    assert heard.gone == {4: 1, 7: 1}

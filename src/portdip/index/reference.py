@@ -114,9 +114,12 @@ class Overlay:
     ) -> None:
         self._entries, self._ranges = entries, ranges
         self.rules = tuple(sorted(rules, key=lambda rule: rule[0]))
+        self._latest: dict[int, tuple[int, int]] = {}
+        for number, code, ordinal in entries:
+            self._latest[number] = max((ordinal, code), self.entry(number) or (0, 0))
 
     def __len__(self) -> int:
-        return len(self._latest())
+        return len(self._latest)
 
     @property
     def nbytes(self) -> int:
@@ -145,7 +148,7 @@ class Overlay:
         """An overlay with this rule too."""
         if not 0 <= first <= last < 1 << 64:
             raise InvalidRangeError("not a range", got=f"{first} to {last}")
-        if codes is not None and (codes[0] != 0 or not all(0 < code < 65_535 for code in codes[1:65_535].tolist())):
+        if codes is not None and (codes[0] != 0 or codes[1:-1].min() == 0 or codes[1:-1].max() == 65_535):
             raise UnknownRouteError("a map takes codes away or makes them up")
         for other in self.rules:
             if other[0] == ordinal:
@@ -159,7 +162,7 @@ class Overlay:
 
     def entry(self, number: int) -> tuple[int, int] | None:
         """Ordinal and code of the number's latest entry."""
-        return self._latest().get(number)
+        return self._latest.get(number)
 
     def range(self, number: int) -> tuple[int, int] | None:
         """Ordinal and code of the latest range around the number."""
@@ -168,7 +171,7 @@ class Overlay:
 
     def entries(self) -> tuple[Numbers, Codes, Ordinals]:
         """The entry that counts of each number."""
-        rows = sorted((number, code, ordinal) for number, (ordinal, code) in self._latest().items())
+        rows = sorted((number, code, ordinal) for number, (ordinal, code) in self._latest.items())
         numbers, codes, ordinals = np.array(rows, dtype=np.uint64).reshape(-1, 3).T
         return numbers, codes.astype(np.uint16), ordinals.astype(np.uint32)
 
@@ -188,12 +191,6 @@ class Overlay:
                 pieces.append([first, after - 1, code, ordinal])
         first, last, codes, ordinals = np.array(pieces, dtype=np.uint64).reshape(-1, 4).T
         return first, last, codes.astype(np.uint16), ordinals.astype(np.uint32)
-
-    def _latest(self) -> dict[int, tuple[int, int]]:
-        latest: dict[int, tuple[int, int]] = {}
-        for number, code, ordinal in self._entries:
-            latest[number] = max((ordinal, code), latest.get(number, (0, 0)))
-        return latest
 
 
 def _check_fact(code: int, ordinal: int, row: int) -> None:

@@ -6,7 +6,6 @@ read one by one, so that routes get the same codes whoever reads the chain and h
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -58,14 +57,6 @@ class Outstanding:
         self.sequence = delta.sequence
         return found
 
-    def place(self, ordinal: int) -> tuple[int, int]:
-        """The sequence of the delta that a fact came with, and its row there from 0."""
-        if ordinal < self._begins[0]:
-            row = self._pending.slice(ordinal - 1, 1).to_pylist()[0]
-            return row["sequence"], row["row"]
-        delta = bisect_right(self._begins, ordinal) - 1
-        return self._sequences[delta], ordinal - self._begins[delta]
-
     def sequence_of(self) -> npt.NDArray[np.uint64]:
         """The sequence of each ordinal, from 0 on (which is none's)."""
         counts = np.diff(self._begins)
@@ -82,5 +73,6 @@ def is_about_many(delta: Delta, moment: int) -> bool:
     """
     operation = delta.rows.column("operation").to_numpy()
     effective = delta.rows.column("effective").cast(pa.int64()).fill_null(facts.AT_ONCE).to_numpy()
-    single = ~delta.rows.column("last").is_valid().to_numpy() & (operation <= Operation.RELEASE)
-    return bool(((effective > moment) & ~single).any())
+    single = (operation <= Operation.RELEASE) & delta.rows.column("last").is_null().to_numpy()
+    many = ~single & (operation <= Operation.MASS_CHANGE)  # the others have no effective time: a key has an end
+    return bool((many & (effective > moment)).any())

@@ -35,6 +35,7 @@ from portdip.exchange.intake import Intake
 from portdip.exchange.keys import TrustFile
 from portdip.exchange.publish import Writer
 from portdip.table import facts, imported, making, merge
+from portdip.table.catalogue import Catalogue
 from portdip.table.draft import Draft
 from portdip.table.outstanding import Outstanding
 from portdip.table.past import Past
@@ -251,17 +252,23 @@ class Store:
 
     def room(self) -> Callable[[pa.RecordBatch], None]:
         """What raises RoutesFullError when changes, shown in the order of the chain, need more codes than there are."""
+        base = functools.cache(self.newest)
+        as_in_base = functools.cache(lambda: Outstanding(base()).catalogue)
 
         @functools.cache
-        def so_far() -> Outstanding:
-            base = self.newest()
-            outstanding = Outstanding(base)
-            for following in self.chain.after(base.manifest.head):
+        def so_far() -> Catalogue:
+            outstanding = Outstanding(base())
+            for following in self.chain.after(base().manifest.head):
                 outstanding.take(following)
-            return outstanding
+            return outstanding.catalogue
 
         def admit(rows: pa.RecordBatch) -> None:
-            facts.read(pa.Table.from_batches([rows]), 1, so_far().catalogue)
+            changes, known = pa.Table.from_batches([rows]), as_in_base()
+            # Most changes name routes that the snapshot has: no need to read what came since.
+            edition = known.edition
+            facts.read(changes, 1, known)
+            if known.edition != edition:
+                facts.read(changes, 1, so_far())
 
         return admit
 
