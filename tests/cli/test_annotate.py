@@ -49,7 +49,8 @@ def test_an_interrupt_leaves_nothing_behind(store, tmp_path):
     command = [
         sys.executable,
         "-c",
-        "from portdip.cli import main; main()",
+        # What a shell starts in the background ignores interrupts, and whatever that starts in turn does too.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from portdip.cli import main; main()",
         "annotate",
         store,
         source,
