@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _HUGE_PAGE = 2 << 20
 _BUFFER_BYTES = 1 << 16
 _LOCK_POLL_S = 0.02
+#: What a lock file holds: who has the lock.
+_OWNER_BYTES = 200
 _WRITING = os.O_WRONLY | os.O_CREAT
 #: What the system says where a file is missing or its bytes are lost.
 _LOSSES = {
@@ -69,9 +71,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def write(path: Path, content: bytes) -> None:
-    """Put `content` under `path` atomically."""
-    with replacing(path) as file:
+def write(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Put `content` under `path` atomically; `mode` as in `write_new`."""
+    with _appearing(path, new=False, mode=mode) as file:
         file.write(content)
 
 
@@ -97,8 +99,9 @@ def _appearing(path: Path, new: bool, mode: int = 0o666) -> Iterator[BinaryIO]:
         try:
             if new and os.path.lexists(path):  # nobody else writes it while the temporary is ours
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-            with _naming(temporary):
-                disk.truncate(handle, 0)
+            if os.fstat(handle).st_size:  # left by a crash
+                with _naming(temporary):
+                    disk.truncate(handle, 0)
             yield file
             file.flush()
             with _naming(temporary):
@@ -211,13 +214,14 @@ def locked(path: Path, patience: float = 0.0) -> Iterator[None]:
                     if time.monotonic() >= deadline:
                         raise _locked(path, handle) from error
                 time.sleep(_LOCK_POLL_S)
-            disk.truncate(handle, 0)
-            disk.write(handle, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+            # Of one length, so that nothing of an older name stays: truncating would cost as much as the rest.
+            owner = f"pid {os.getpid()} on {socket.gethostname()}".encode()
+            disk.write(handle, owner[: _OWNER_BYTES - 1].ljust(_OWNER_BYTES - 1) + b"\n", 0)
         yield
 
 
 def _locked(path: Path, handle: int) -> StoreLockedError:
-    name = bytearray(200)
+    name = bytearray(_OWNER_BYTES)
     count = _fill(path, handle, memoryview(name))
     owner = name[:count].decode(errors="replace").strip() or "unknown"
     return StoreLockedError(

@@ -11,7 +11,7 @@
 
 #include "facts.h"
 
-#define PD_RUN_FACTS 128 /* a run has fewer on average */
+#define PD_RUN_FACTS 64 /* a run has fewer on average */
 
 /* Of two facts about one number the one that counts, whichever came first. */
 static inline pd_fact pd_later(pd_fact one, pd_fact other) {
