@@ -51,9 +51,11 @@ test-full: lint sanitize
 sanitize: build
 	@PORTDIP_SANITIZE=1 $(BIN)/python setup.py --quiet build --build-base build/sanitize --build-lib build/sanitize/lib
 	LD_PRELOAD="$$($${CC:-cc} -print-file-name=libasan.so) $$($${CC:-cc} -print-file-name=libubsan.so)" \
-		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+		PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 		PYTHONPATH=build/sanitize/lib $(BIN)/pytest -p no:cacheprovider --capture=sys \
-		tests/index tests/lookup tests/table/reconciling/test_digests.py
+		tests/index tests/lookup tests/table/reconciling/test_digests.py \
+		tests/access/test_enum.py tests/access/test_enum_packets.py tests/access/test_enum_tables.py \
+		tests/access/test_pdb.py tests/access/test_listener.py tests/access/test_clients.py tests/access/test_limits.py
 
 bench: build
 	$(BIN)/python -m benchmarks
@@ -68,7 +70,8 @@ wheel: build
 interop-packages:
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
-		gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user valgrind
+		gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user valgrind \
+		bind9-dnsutils curl dnsperf kamailio kamailio-extra-modules kamailio-utils-modules knot nsd openssl postgresql sip-tester systemd unbound
 
 clean:
 	rm -rf $(VENV) build dist demo

@@ -10,6 +10,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 SOURCE = Path("src")
+INDEX = SOURCE / "portdip" / "index"
 DIRECTIVES = {
     "boundscheck": False,
     "wraparound": False,
@@ -29,8 +30,9 @@ def extension(source: Path) -> Extension:
     return Extension(
         ".".join(source.relative_to(SOURCE).with_suffix("").parts),
         [str(source)],
-        include_dirs=[str(source.parent)],
-        depends=[str(header) for header in sorted(source.parent.glob("*.h"))],
+        # A compiled module that uses another room's needs the headers of both.
+        include_dirs=[str(source.parent), str(INDEX)],
+        depends=[str(header) for room in {source.parent, INDEX} for header in sorted(room.glob("*.h"))],
         extra_compile_args=flags,
         extra_link_args=links,
     )

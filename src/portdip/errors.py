@@ -173,3 +173,99 @@ class LocationError(PortdipError):
 
 class SettingsError(PortdipError):
     """A setting is unknown or has a value that does not fit."""
+
+
+class ServiceError(PortdipError):
+    """A query process cannot begin or go on, or does not answer as one."""
+
+
+class PortingError(PortdipError):
+    """The porting layer cannot do what was asked."""
+
+
+class DatabaseError(PortingError):
+    """The porting database cannot be opened, reached or written."""
+
+
+class ProfileError(PortingError):
+    """A porting profile cannot be read, or says something that does not fit together."""
+
+
+class UnknownOrderError(PortingError, LookupError):
+    """There is no such order, or none that the asking party may see."""
+
+
+class MoveRefusedError(PortingError):
+    """The state of an order, or its profile, does not allow the act."""
+
+
+class ForbiddenActError(PortingError):
+    """The actor's role or carrier may not do this with this order."""
+
+
+class StaleOrderError(PortingError):
+    """An order was changed by somebody else since it was read."""
+
+
+class PortOngoingError(PortingError):
+    """The number has an open order already."""
+
+
+class IneligibleError(PortingError):
+    """The review found reasons against the port; `reasons` holds the code of each."""
+
+    def __init__(self, what: str, reasons: tuple[str, ...], *, where: str = "", fix: str = "") -> None:
+        super().__init__(what, got=", ".join(reasons), where=where, fix=fix)
+        self.reasons = reasons
+
+
+class CannotTellError(PortingError):
+    """A donor's own system gave no answer that can be used: neither a yes nor a refusal."""
+
+
+class AuthorizationCodeError(PortingError):
+    """An authorization code is wrong, expired, used up or of another number or person."""
+
+
+class QuotaError(PortingError):
+    """A slot, a day or a carrier has no room for another port."""
+
+
+class PersonalDataError(PortingError):
+    """A key for personal data is missing, or sealed data cannot be opened."""
+
+
+class AuditError(PortingError):
+    """The audit chain is broken, or is not the one that was signed."""
+
+
+class PublicationError(PortingError):
+    """The delta chain is not the one that the database has published to."""
+
+
+class NodeError(PortingError):
+    """A node is not registered, or is another carrier's."""
+
+
+class ResourceError(PortingError):
+    """A range cannot be assigned, split, pooled or withdrawn as asked."""
+
+
+class ReversalError(PortingError):
+    """A port cannot be reversed, or not yet, or not by this person."""
+
+
+class MigrationError(PortingError):
+    """A data migration cannot be begun, go on or be undone."""
+
+
+class MigrationPlanError(MigrationError):
+    """The plan of a migration cannot be read, or says something that cannot be meant; `where` names the key."""
+
+
+class SupervisionError(PortingError):
+    """A complaint, a violation or a case cannot be what was asked."""
+
+
+class SuspendedCarrierError(SupervisionError):
+    """The regulator has suspended the carrier's porting, or revoked its licence: it cannot port numbers in."""

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 _HUGE_PAGE = 2 << 20
 _BUFFER_BYTES = 1 << 16
 _LOCK_POLL_S = 0.02
-#: What a lock file holds: who has the lock.
 _OWNER_BYTES = 200
 _WRITING = os.O_WRONLY | os.O_CREAT
 #: What the system says where a file is missing or its bytes are lost.
@@ -44,7 +43,6 @@ _LOSSES = {
     for name in ("ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EIO", "EBADMSG", "EUCLEAN", "ENODATA")
     if hasattr(errno, name)
 }
-
 
 #: What all of this module goes through.
 disk = Disk()
@@ -215,8 +213,7 @@ def locked(path: Path, patience: float = 0.0) -> Iterator[None]:
                         raise _locked(path, handle) from error
                 time.sleep(_LOCK_POLL_S)
             # Of one length, so that nothing of an older name stays: truncating would cost as much as the rest.
-            owner = f"pid {os.getpid()} on {socket.gethostname()}".encode()
-            disk.write(handle, owner[: _OWNER_BYTES - 1].ljust(_OWNER_BYTES - 1) + b"\n", 0)
+            disk.write(handle, f"pid {os.getpid()} on {socket.gethostname()}".encode().ljust(_OWNER_BYTES), 0)
         yield
 
 
@@ -271,6 +268,8 @@ def read_into_huge_pages(path: Path) -> memoryview:
     Random access to it misses the translation cache about a third as often as in a mapped file. The memory is freed
     with the last reference to the returned view.
     """
+    import ctypes
+
     with _opened(path) as handle, _naming(path):
         size = os.fstat(handle).st_size
         area = mmap.mmap(-1, size + _HUGE_PAGE)
@@ -278,7 +277,7 @@ def read_into_huge_pages(path: Path) -> memoryview:
             with contextlib.suppress(OSError):
                 area.madvise(mmap.MADV_HUGEPAGE)
         view = memoryview(area)
-        start = -_address(view) % _HUGE_PAGE
+        start = -ctypes.addressof(ctypes.c_char.from_buffer(view)) % _HUGE_PAGE
         target = view[start : start + size]
         return target[: _fill(path, handle, target)]
 
@@ -396,9 +395,3 @@ def _empty_directory(directory: Path) -> None:
             disk.rmdir(directory / name)
         else:
             disk.unlink(directory / name)
-
-
-def _address(view: memoryview) -> int:
-    import ctypes
-
-    return ctypes.addressof(ctypes.c_char.from_buffer(view))

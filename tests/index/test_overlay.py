@@ -48,6 +48,7 @@ class TestEntries:
         some = added(empty, [("entry", 30, 7, 1), ("entry", 10, 0, 2), ("entry", 20, 65_534, 2**32 - 1)])
         assert contents(some)[0] == [(10, 0, 2), (20, 65_534, 2**32 - 1), (30, 7, 1)]
         assert [column.dtype for column in some.entries()] == [np.uint64, np.uint16, np.uint32]
+        assert sorted(some.numbers().tolist()) == [10, 20, 30]
         assert len(some) == 3
 
     def test_an_overlay_stays_as_it_was_when_another_grows_from_it(self, empty: Any) -> None:

@@ -1,4 +1,4 @@
-"""`portdip keys`: who may sign the deltas of a store."""
+"""`portdip keys`: who may sign the deltas of a store, and who may ask it over HTTP."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from portdip.cli import _moments
+from portdip.cli import _api_keys, _moments
 
 keys = typer.Typer(help="Who may sign the deltas of a store: its keys.", no_args_is_help=True)
+keys.add_typer(_api_keys.api, name="api")
 
 _Store = Annotated[Path, typer.Argument(help="The store.", metavar="STORE", show_default=False)]
 _Owner = Annotated[str, typer.Option(help="Whose key it is, for people.", show_default=False)]

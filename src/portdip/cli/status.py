@@ -1,10 +1,11 @@
-"""`portdip status`: where a store stands and how stale it is."""
+"""`portdip status`: where a store or a running service stands, and how stale it is."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,17 +14,26 @@ if TYPE_CHECKING:
 
 
 def status(
-    store: Annotated[Path, typer.Argument(help="The store.", show_default=False)],
+    store: Annotated[
+        str, typer.Argument(help="A store, or the URL of a running service.", metavar="STORE|URL", show_default=False)
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Show where a store stands: sequence, digest, newest change, lag, what is missing, what was refused."""
+    """Show where a store stands: sequence, digest, newest change, lag, what is missing, what was refused.
+
+    Of a running service: what it answers from, and its workers. If it wants a key, it gets that of the variable
+    PORTDIP_API_KEY. The exit code is then 1 while the service does not want to be asked.
+    """
     import json
     from dataclasses import asdict
 
+    if "://" in store:
+        _show_service(store, as_json)
+        return
     from portdip.lookup.status import status as look
     from portdip.table.store import Store
 
-    found = look(Store.open(store))
+    found = look(Store.open(Path(store)))
     if as_json:
         print(json.dumps(asdict(found), default=lambda moment: moment.isoformat(), ensure_ascii=False))
         return
@@ -49,3 +59,35 @@ def _lines(found: StoreStatus) -> Iterator[str]:
     yield f"quarantined    {len(found.quarantined) or 'none'}"
     for refusal in found.quarantined:
         yield f"  {refusal.name}: {refusal.reason}"
+
+
+def _show_service(url: str, as_json: bool) -> None:
+    import json
+
+    from portdip.service.remote import Remote
+
+    found = Remote(url, os.environ.get("PORTDIP_API_KEY", "")).status()
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        for line in _service_lines(found):
+            print(line)
+    if not found["ready"]:
+        raise typer.Exit(1)
+
+
+def _service_lines(found: dict[str, Any]) -> Iterator[str]:
+    yield f"dataset        {found['dataset']}"
+    yield f"version        portdip {found['version']}"
+    yield f"sequence       {found['sequence']}"
+    yield f"digest         {found['digest']}"
+    yield f"as of          {found['as_of']}"
+    yield f"snapshot       {found['snapshot']}"
+    yield f"lag            {'not known' if found['lag'] is None else format(found['lag'], '.1f') + ' s'}"
+    yield f"ready          {'yes' if found['ready'] else 'no: ' + found['reason']}"
+    for what in ("trouble", "keys_trouble"):
+        if found[what]:
+            yield f"trouble        {found[what]}"
+    for worker in found["workers"]:
+        state = "ready" if worker["ready"] else "not ready"
+        yield f"worker {worker['pid']:<7} {state}, sequence {worker['sequence']}, since {worker['started']}"

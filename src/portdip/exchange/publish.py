@@ -70,10 +70,11 @@ class Writer(ChangeCollector):
         super().__init__()
         #: The private keys at hand.
         self.key_ring = KeyRing(keys)
+        #: What is written to.
+        self.chain = chain
         #: The sequences published so far, and how many rows in them, by operation.
         self.published: list[int] = []
         self.counts: Counter[Operation] = Counter()
-        self._chain = chain
         self._trust_file = trust
         self._lock = lock
         self._room_for = room_for
@@ -90,8 +91,8 @@ class Writer(ChangeCollector):
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as opening:
             opening.enter_context(files.locked(self._lock, patience=_PATIENCE_S))
-            self._head = self._chain.head
-            self._trust = self._trust_file.catch_up(self._chain, self._head.sequence - 1)
+            self._head = self.chain.head
+            self._trust = self._trust_file.catch_up(self.chain, self._head.sequence - 1)
             self._opened = opening.pop_all()
         return self
 
@@ -161,8 +162,8 @@ class Writer(ChangeCollector):
         while self._ready:
             first = self._ready[0]
             content = first.content if isinstance(first.content, bytes) else files.read_bytes(first.content)
-            following = delta.open_sealed(content, str(self._chain.path))
-            self._chain.append(following)
+            following = delta.open_sealed(content, str(self.chain.path))
+            self.chain.append(following)
             if first.trust != self._trust_file.read():
                 self._trust_file.write(first.trust)
             del self._ready[0]
@@ -209,7 +210,7 @@ class Writer(ChangeCollector):
 
     def _put_aside(self, sequence: int, content: bytes) -> Path:
         if self._scratch is None:
-            path = self._chain.path.with_name(f"{self._chain.path.name}.scratch")
+            path = self.chain.path.with_name(f"{self.chain.path.name}.scratch")
             self._scratch = self._opened.enter_context(files.scratch_directory(path))
         path = self._scratch / str(sequence)
         with files.create(path) as file:

@@ -29,11 +29,6 @@ cdef class LiveIndex:
     `len(live)` counts those, which asks the base about all numbers of the overlay the first time.
     """
 
-    cdef readonly Index base
-    cdef readonly Overlay overlay
-    cdef bint _same, _entries_only
-    cdef object _length
-
     def __init__(self, Index base not None, Overlay overlay not None):
         self.base, self.overlay = base, overlay
         self._entries_only = overlay.changes.piece_count == 0 and overlay.changes.rule_count == 0
@@ -80,20 +75,38 @@ cdef class LiveIndex:
         return self._many(numbers, out, np.uint32, threads)
 
     cdef _many(self, numbers, out, dtype, threads):
-        self.base.prepare()
-        return in_shares(self.base._share if self._same else self._share, numbers, out, dtype, threads)
+        self.prepare()
+        return in_shares(self._share, numbers, out, dtype, threads)
 
     def _share(self, const uint64_t[::1] numbers, unsigned char[::1] out, bint wide):
         cdef size_t done = 0, count = len(numbers), width = 4 if wide else 2
         cdef uint32_t page
         while done < count:
             with nogil:
-                if self._entries_only:
-                    done += self._answer_entries(&numbers[done], &out[done * width], count - done, wide, &page)
-                else:
-                    done += self._answer_all(&numbers[done], &out[done * width], count - done, wide, &page)
+                done += self._answer(&numbers[done], &out[done * width], count - done, wide, &page)
             if done < count:
                 self.base.check_page(page)
+
+    cdef size_t match_verified(
+        self, const uint64_t *numbers, uint32_t *matches, size_t count, uint32_t *page
+    ) noexcept nogil:
+        return self._answer(numbers, matches, count, True, page)
+
+    cdef int prepare(self) except -1:
+        return self.base.prepare()
+
+    cdef int check(self, uint32_t page) except -1:
+        self.base.check_page(page)
+        return 0
+
+    cdef size_t _answer(
+        self, const uint64_t *numbers, void *out, size_t count, bint wide, uint32_t *page
+    ) noexcept nogil:
+        if self._same:
+            return self.base.many_verified(numbers, out, count, wide, page)
+        if self._entries_only:
+            return self._answer_entries(numbers, out, count, wide, page)
+        return self._answer_all(numbers, out, count, wide, page)
 
     cdef int _find(self, uint64_t number, uint32_t *answer, uint32_t *around) except -1:
         cdef const Changes *changes = &self.overlay.changes

@@ -62,6 +62,10 @@ cdef class Overlay:
         maps = sum(codes.nbytes for _, _, _, codes in self._rules if codes is not None)
         return self.facts.nbytes + self._pieces.nbytes + self._rule_table.nbytes + maps
 
+    def numbers(self):
+        """The numbers with an entry here, released ones too (uint64, in no order): much faster than `entries`."""
+        return self.facts.columns()[0]
+
     def entries(self):
         """The entry that counts of each number: numbers (uint64, increasing), codes (uint16), ordinals (uint32)."""
         numbers, codes, ordinals = self.facts.columns()

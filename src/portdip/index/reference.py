@@ -169,6 +169,10 @@ class Overlay:
         around = [(ordinal, code) for first, last, code, ordinal in self._ranges if first <= number <= last]
         return max(around, default=None)
 
+    def numbers(self) -> Numbers:
+        """The numbers with an entry here, in no order."""
+        return np.array([*self._latest], dtype=np.uint64)
+
     def entries(self) -> tuple[Numbers, Codes, Ordinals]:
         """The entry that counts of each number."""
         rows = sorted((number, code, ordinal) for number, (ordinal, code) in self._latest.items())

@@ -14,6 +14,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from portdip.errors import SettingsError
+from portdip.settings.access import Access
+from portdip.settings.porting import Porting
 
 _FILE = "PORTDIP_SETTINGS"
 
@@ -21,7 +23,7 @@ _FILE = "PORTDIP_SETTINGS"
 class Settings(BaseSettings):
     """All settings, with what holds where nothing is said."""
 
-    model_config = SettingsConfigDict(env_prefix="PORTDIP_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="PORTDIP_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     retention_days: int = Field(
         default=548, ge=1, description="Days for which history and deltas are kept by `portdip prune`."
@@ -37,6 +39,8 @@ class Settings(BaseSettings):
         ge=1,
         description="Changed numbers below which no new snapshot is made, however small the old one.",
     )
+    access: Access = Field(default=Access(), description="The query process: see portdip.settings.access.")
+    porting: Porting = Field(default=Porting(), description="The porting layer: see portdip.settings.porting.")
 
     @classmethod
     def settings_customise_sources(
