@@ -168,7 +168,7 @@ def _enum(asked: _Asked, pace: _Pace, ours: Server, peers: dict[str, Server]) ->
         all_of_them = {"portdip": ours, "echo": echo, **peers}
         runs = _in_turns(
             {
-                name: lambda server=server: askers.by_dnsperf(server, asked.names, pace.seconds)  # type: ignore[misc]
+                name: lambda server=server: askers.by_dnsperf(server, asked.names, pace.seconds)
                 for name, server in all_of_them.items()
             },
             pace.rounds,
@@ -219,9 +219,7 @@ def _pdb(asked: _Asked, pace: _Pace, ours: Server) -> list[Figure]:
     with servers.echo(servers.compiled("echo", asked.folder), reply_bytes) as echo:
         runs = _in_turns(
             {
-                name: lambda server=server: askers.by_asker(  # type: ignore[misc]
-                    asked.asker, server, "pdb", asked.pdb, pace.seconds
-                )
+                name: lambda server=server: askers.by_asker(asked.asker, server, "pdb", asked.pdb, pace.seconds)
                 for name, server in {"portdip": ours, "echo": echo}.items()
             },
             pace.rounds,
@@ -238,7 +236,7 @@ def _http(asked: _Asked, pace: _Pace, ours: Server) -> list[Figure]:
     with servers.bare_asgi(body) as bare:
         runs = _in_turns(
             {
-                name: lambda server=server: askers.by_http(server, asked.numbers, pace.seconds)  # type: ignore[misc]
+                name: lambda server=server: askers.by_http(server, asked.numbers, pace.seconds)
                 for name, server in {"portdip": ours, "bare": bare}.items()
             },
             pace.rounds,

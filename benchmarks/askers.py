@@ -80,8 +80,8 @@ def by_dnsperf(server: Server, questions: Path, seconds: float) -> Run:
     options = ["-d", str(questions), "-l", f"{seconds:g}", "-q", "100", "-c", "8", "-T", "1"]
     said = _printed(["dnsperf", "-s", "127.0.0.1", "-p", port, *options])
     taken = server.cpu_total() - before
-    completed = int(re.search(r"Queries completed: +(\d+)", said)[1])  # type: ignore[index]
-    size = int(re.search(r"response (\d+)", said)[1])  # type: ignore[index]
+    completed = int(re.search(r"Queries completed: +(\d+)", said)[1])
+    size = int(re.search(r"response (\d+)", said)[1])
     return Run(completed, taken / completed * 1e6, completed / seconds, size)
 
 

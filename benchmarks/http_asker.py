@@ -27,7 +27,7 @@ class _Asking(asyncio.Protocol):
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: asyncio.Transport = transport  # type: ignore[assignment]
+        self._transport: asyncio.Transport = transport
         self._transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:

@@ -84,5 +84,12 @@ def test_an_interval_of_two_lengths_or_a_prefix_too_long_is_refused():
 def test_a_masked_number_keeps_its_length_and_hides_its_middle(value):
     masked = number.mask(value)
     assert len(masked) == number.length(value)
-    if number.length(value) > 8:
+    assert masked.count("*") >= min(3, number.length(value) - 3)
+    assert all(shown in ("*", digit) for shown, digit in zip(masked, str(value), strict=True))
+    if number.length(value) > 10:
         assert masked == f"{str(value)[:5]}{'*' * (number.length(value) - 8)}{str(value)[-3:]}"
+
+
+def test_a_short_number_is_masked_too():
+    assert number.mask(12345678) == "12***678"
+    assert number.mask(110) == "***"

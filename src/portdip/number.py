@@ -110,7 +110,10 @@ def mask(number: int) -> str:
 
     >>> mask(8613800138000)
     '86138*****000'
+    >>> mask(12345)
+    '**345'
     """
     digits = str(number)
-    shown = min(5, max(0, len(digits) - 3))
-    return digits[:shown] + "*" * max(0, len(digits) - shown - 3) + digits[-3:]
+    first = min(5, max(0, len(digits) - 6))
+    last = digits[-3:] if len(digits) > 3 else ""
+    return digits[:first] + "*" * (len(digits) - first - len(last)) + last

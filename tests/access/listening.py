@@ -39,7 +39,7 @@ class Served:
         self._counters = Counters(workers=1)
         table = Clients(clients, ["default"])
         row = self._counters.row(0, "enum")
-        self.listener = Listener(self.socket, responder, table, Limits(table), row, **settings)  # type: ignore[arg-type]
+        self.listener = Listener(self.socket, responder, table, Limits(table), row, **settings)
         self._thread = threading.Thread(target=self.listener.run)
 
     @property
@@ -83,7 +83,7 @@ class Served:
 @contextmanager
 def serving(responder: Responder, clients: Sequence[Client] = LOOPBACK, **settings: object) -> Iterator[Served]:
     """A listener that runs inside the block; at its end everything is counted."""
-    served = Served(responder, clients, **settings)  # type: ignore[arg-type]
+    served = Served(responder, clients, **settings)
     try:
         served.start()
         yield served

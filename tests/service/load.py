@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import threading
 from collections import Counter
 from typing import Self
@@ -55,5 +57,25 @@ class Load:
                     found = client.ask(number)
                     right = "answered" if found == expected else "wrong"
                     counts["unanswered" if found is None else right] += 1
+        with self._lock:
+            self._counts += counts
+
+
+class HttpLoad(Load):
+    """The same over HTTP, by connections that are kept for as long as the server does not say that it goes."""
+
+    def _ask(self) -> None:
+        counts: Counter[str] = Counter()
+        connection = http.client.HTTPConnection("127.0.0.1", self._nodes[0].http, timeout=self._timeout_s)
+        while not self._stopping.wait(0.001):
+            try:
+                connection.request("GET", f"/v1/dips/{PORTED}")
+                reply = connection.getresponse()
+                carrier = json.loads(reply.read())["carrier"]["id"]
+                counts["answered" if (reply.status, carrier) == (200, "CU") else "wrong"] += 1
+            except (OSError, http.client.HTTPException):
+                counts["unanswered"] += 1
+                connection.close()
+        connection.close()
         with self._lock:
             self._counts += counts

@@ -46,15 +46,22 @@ class Manager:
         self.name = "@" + self._socket.getsockname()[1:].decode()
         self.heard: list[str] = []
 
-    def wait(self, notice: str) -> None:
+    def wait(self, notice: str, patience_s: float = PATIENCE_S) -> None:
         """Wait for a notice that holds this."""
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + patience_s
         while not any(notice in heard for heard in self.heard):
             self._socket.settimeout(max(until - time.monotonic(), 0.001))
             try:
                 self.heard.append(self._socket.recv(4096).decode())
             except TimeoutError:
                 raise AssertionError(f"no {notice} in {self.heard}") from None
+
+    def drain(self) -> None:
+        """Take what has come, and forget it."""
+        self._socket.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(4096)
 
     def close(self) -> None:
         self._socket.close()

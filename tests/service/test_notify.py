@@ -35,6 +35,17 @@ def test_nobody_need_listen():
     Notifier({"NOTIFY_SOCKET": "/nowhere/at/all"}).ready()
 
 
+def test_a_manager_that_is_stuck_holds_nobody_up(manager):
+    notifier = Notifier({"NOTIFY_SOCKET": manager.name})
+    for _ in range(2000):
+        notifier.alive()
+    notifier.status("lost")
+    with pytest.raises(AssertionError, match="no STATUS=lost"):
+        manager.wait("STATUS=lost", patience_s=0.1)
+    notifier.status("lost")
+    manager.wait("STATUS=lost")
+
+
 @pytest.mark.parametrize(
     ("environment", "seconds"),
     [

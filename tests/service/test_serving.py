@@ -1,12 +1,15 @@
 """What `portdip serve` answers, and when it refuses to begin."""
 
 import json
+import os
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
+from portdip.table.store import Store
 from tests.service.nodes import (
     CODES,
     NATIVE,
@@ -79,13 +82,23 @@ def test_it_does_not_begin_with_settings_that_a_worker_cannot_use(store):
 
 
 def test_it_founds_the_store_it_is_to_follow_and_keeps_it_current(own, tmp_path):
-    from portdip.table.store import Store
-
     with Node(tmp_path / "node", arguments=("--follow", str(own))) as node, PdbClient(node) as client:
         assert client.ask(NATIVE) == CODES["CM"]
-        with Store.open(own).writer() as writer:
-            writer.port(NATIVE, "CT", "D100")
-        until = time.monotonic() + PATIENCE_S
-        while client.ask(NATIVE) != CODES["CT"]:
-            assert time.monotonic() < until
+        for carrier in ("CT", "CU"):
+            with Store.open(own).writer() as writer:
+                writer.port(NATIVE, carrier, "D100")
+            until = time.monotonic() + PATIENCE_S
+            while client.ask(NATIVE) != CODES[carrier]:
+                assert time.monotonic() < until
+            os.kill(follower(node), signal.SIGKILL)
         assert node.stop() == 0
+
+
+def follower(node: Node) -> int:
+    """The process of `portdip follow`, once it is there."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        for pid in node.workers():
+            if b"\0serve\0" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+    raise AssertionError("nobody follows")

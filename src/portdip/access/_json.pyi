@@ -4,7 +4,11 @@ from portdip.index import LiveIndex
 from portdip.route import Route
 
 class RouteTexts:
-    """What the routes of a store read as. Good as long as the routes stay the same; unchanging."""
+    """What the routes of a store read as. Good as long as the routes stay the same.
+
+    A route is rendered when it is first met: a store may have tens of thousands, and nobody is to wait for all of them
+    when some have changed. Any number of threads may use it; at worst two render the same.
+    """
 
     routes: Mapping[int, Route]
 

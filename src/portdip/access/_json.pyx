@@ -55,27 +55,49 @@ cdef bytes IS_INVALID = b',"status":"invalid",' + NO_ROUTE + FALSE + NULL_
 
 @cython.final
 cdef class RouteTexts:
-    """What the routes of a store read as. Good as long as the routes stay the same; unchanging."""
+    """What the routes of a store read as. Good as long as the routes stay the same.
+
+    A route is rendered when it is first met: a store may have tens of thousands, and nobody is to wait for all of them
+    when some have changed. Any number of threads may use it; at worst two render the same.
+    """
 
     cdef readonly object routes
     cdef list answers, holders, lines
 
     def __init__(self, routes):
         """`routes` maps route codes to Routes."""
-        cdef dict carriers = {}
         self.routes = routes
         self.answers = [None] * CODES
         self.holders = [None] * CODES
         self.lines = [None] * CODES
-        self.holders[0] = NULL_
-        for code, route in routes.items():
-            carrier = route.carrier
-            if carrier not in carriers:
-                carriers[carrier] = as_json({"id": carrier.id, "name": carrier.name})
-            holder = carriers[carrier]
-            self.holders[code] = holder
-            self.answers[code] = b'"carrier":%b,"routing_number":%b' % (holder, as_json(route.routing_number))
-            self.lines[code] = f"{route.routing_number};{carrier.id}\n".encode()
+
+    cdef int render(self, uint32_t code) except -1:
+        route = self.routes.get(code)
+        if route is None:
+            raise unknown_route(f"code {code}")
+        carrier = route.carrier
+        cdef bytes holder = as_json({"id": carrier.id, "name": carrier.name})
+        self.answers[code] = b'"carrier":%b,"routing_number":%b' % (holder, as_json(route.routing_number))
+        self.lines[code] = f"{route.routing_number};{carrier.id}\n".encode()
+        self.holders[code] = holder
+        return 0
+
+    cdef bytes answer(self, uint32_t code):
+        if self.answers[code] is None:
+            self.render(code)
+        return <bytes>self.answers[code]
+
+    cdef bytes holder(self, uint32_t code):
+        if code == 0:
+            return NULL_
+        if self.holders[code] is None:
+            self.render(code)
+        return <bytes>self.holders[code]
+
+    cdef bytes line(self, uint32_t code):
+        if self.lines[code] is None:
+            self.render(code)
+        return <bytes>self.lines[code]
 
 
 @cython.final
@@ -144,9 +166,9 @@ cdef class DipTexts:
             kind = outcome(numbers[row], matches[row])
             counts[kind] += 1
             if kind == PORTED:
-                lines[row] = known(self.routes.lines, matches[row] & CODE)
+                lines[row] = self.routes.line(matches[row] & CODE)
             elif kind == NATIVE:
-                line = known(self.routes.lines, matches[row] & CODE)
+                line = self.routes.line(matches[row] & CODE)
                 lines[row] = b"%d%b" % (numbers[row], line[line.index(b";"):])
             elif kind == UNALLOCATED:
                 lines[row] = b"%d;\n" % numbers[row]
@@ -162,10 +184,10 @@ cdef class DipTexts:
         if match == 0:
             status, answer, holder = IS_UNALLOCATED, NO_ROUTE, NULL_
         elif match == code:
-            status, answer, holder = IS_NATIVE, known(self.routes.answers, code), known(self.routes.holders, code)
+            status, answer, holder = IS_NATIVE, self.routes.answer(code), self.routes.holder(code)
         else:
-            status, answer, ported = IS_PORTED, known(self.routes.answers, code), TRUE
-            holder = known(self.routes.holders, self.index.range_code(number))
+            status, answer, ported = IS_PORTED, self.routes.answer(code), TRUE
+            holder = self.routes.holder(self.index.range_code(number))
         while number:
             first -= 1
             digits[first] = <char>(c'0' + number % 10)
@@ -184,13 +206,6 @@ cdef class DipTexts:
 cdef inline char *put(char *place, bytes piece):
     memcpy(place, PyBytes_AS_STRING(piece), PyBytes_GET_SIZE(piece))
     return place + PyBytes_GET_SIZE(piece)
-
-
-cdef inline bytes known(list pieces, uint32_t code):
-    piece = pieces[code]
-    if piece is None:
-        raise unknown_route(f"code {code}")
-    return <bytes>piece
 
 
 cdef inline int outcome(uint64_t number, uint32_t match):

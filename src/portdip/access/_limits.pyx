@@ -6,7 +6,8 @@ a victim: while twice the smoothed rate of the last seconds is over the limit, r
 `slip`-th, which is sent truncated so that a genuine client comes back over TCP.
 
 Both tables have a fixed number of buckets. A source takes over the bucket that its hash says from whoever had it, and
-starts anew: nobody can make them grow, and a secret in the hash lets nobody aim at another's bucket.
+starts anew: nobody can make them grow, and a secret in the hash lets nobody aim at another's bucket. Every listener
+counts for itself, as every process of NSD does: a source that several of them hear may ask each as often.
 """
 
 cimport cython

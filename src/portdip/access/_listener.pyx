@@ -55,7 +55,7 @@ cdef extern from "listener.h" nogil:
         uint8_t requests[PD_BATCH][1]
         uint8_t replies[PD_BATCH][1]
     pd_batch *pd_new_batch()
-    bint pd_prepare(int socket, int *stamped)
+    bint pd_prepare(int socket)
     int pd_receive(pd_batch *batch, int socket, bint batched, bint wait)
     uint64_t pd_read_control(pd_batch *batch, unsigned i, cmsghdr **control, size_t *length)
     void pd_address_reply(
@@ -100,7 +100,7 @@ assert LATENCY_BUCKETS == PD_LATENCY_BUCKETS
 
 # What is kept of a request while it is answered: which incoming message it is, and how its reply is sent.
 cdef struct Pending:
-    uint32_t place
+    unsigned message
     int client
     pd_source source
     uint64_t stamp
@@ -120,7 +120,7 @@ cdef class Listener:
     cdef uint64_t _wait_limit_ns, _overflowed, _looked
     cdef unsigned _latency
     cdef uint8_t _shed_code
-    cdef bint _batched
+    cdef bint _batched, _is_main
     cdef atomic_int _stopping, _down
     cdef atomic_pointer _offered, _in_use
     cdef pd_batch *_batch
@@ -131,7 +131,6 @@ cdef class Listener:
         self, socket not None, Responder responder not None, Clients clients not None, Limits limits not None,
         uint64_t[::1] row not None, *, double wait_limit_ms=40.0, int shed_code=0, bint batched=True,
     ):
-        cdef int stamped
         assert self._batch == NULL and len(row) == COLUMNS and 0 <= shed_code < 16
         self._socket, self._fd = socket, socket.fileno()
         self._clients, self._limits, self._row = clients, limits, row
@@ -139,7 +138,7 @@ cdef class Listener:
         self._shed_code, self._batched = shed_code, batched
         self._latency = len(NAMES)
         self._swapping = threading.Lock()
-        if not pd_prepare(self._fd, &stamped):
+        if not pd_prepare(self._fd):
             PyErr_SetFromErrno(OSError)
         self._overflowed = pd_overflowed(self._fd)
         self._batch = pd_new_batch()
@@ -180,9 +179,11 @@ cdef class Listener:
 
     def run(self):
         """Receive, answer and send until `stop`; lets go of the GIL."""
+        self._is_main = threading.current_thread() is threading.main_thread()
         with nogil:
             while not atomic_load_int(&self._stopping):
-                self._turn(True)
+                if not self._turn(True):
+                    self._count_overflow(pd_now())
             pd_step_aside(self._fd)
             self._drain()
             self._count_overflow(pd_now())
@@ -204,7 +205,8 @@ cdef class Listener:
         if count > 0:
             self._handle(<unsigned>count)
             return count
-        if errno == EINTR:
+        # Another thread may have got the signal, whose handler is for the main thread to call.
+        if errno == EINTR or errno == EAGAIN and self._is_main:
             with gil:
                 PyErr_CheckSignals()
         elif errno in (ECONNREFUSED, EHOSTDOWN, EHOSTUNREACH, ENETDOWN, ENETUNREACH):
@@ -215,14 +217,12 @@ cdef class Listener:
         elif errno != EAGAIN:
             with gil:
                 PyErr_SetFromErrno(OSError)
-        elif wait:
-            self._count_overflow(pd_now())
         return 0
 
     cdef void _handle(self, unsigned count) noexcept nogil:
         """Answer a batch: what is in time from the front of the arrays, what is late and answered from their back."""
         cdef uint64_t now = pd_now()
-        cdef unsigned i, timely = 0, late = 0, place, sent
+        cdef unsigned i, timely = 0, late = 0, place, sent, taken
         cdef Pending *pending
         cdef uint64_t bytes_out = 0
         self._row[PD_RECEIVED] += count
@@ -252,9 +252,9 @@ cdef class Listener:
         sent = self._address(PD_BATCH - late, PD_BATCH, sent, now)
         self._record_latency(timely)
         if sent:
-            place = pd_send(self._batch, self._fd, self._batched, sent, &bytes_out)
-            self._row[PD_REPLIED] += place
-            self._row[PD_ERRORS] += sent - place
+            taken = pd_send(self._batch, self._fd, self._batched, sent, &bytes_out)
+            self._row[PD_REPLIED] += taken
+            self._row[PD_ERRORS] += sent - taken
             self._row[PD_BYTES_OUT] += bytes_out
         if now - self._looked > SECOND_NS:
             self._count_overflow(now)
@@ -263,7 +263,7 @@ cdef class Listener:
         """May incoming message `i` be answered? Fills `pending`."""
         cdef uint32_t length = self._batch.incoming[i].msg_len
         self._row[PD_BYTES_IN] += length
-        pending.place = i
+        pending.message = i
         pending.source = pd_source_of_address(&self._batch.sources[i])
         pending.client = self._clients.of(pending.source)
         if pending.client < 0:
@@ -315,7 +315,7 @@ cdef class Listener:
                 datagram.reply_length = 0
             if datagram.reply_length:
                 pd_address_reply(
-                    self._batch, sent, pending.place, datagram.reply_length, pending.control, pending.control_length
+                    self._batch, sent, pending.message, datagram.reply_length, pending.control, pending.control_length
                 )
                 sent += 1
         return sent

@@ -110,21 +110,20 @@ static inline unsigned pd_latency_bucket(uint64_t nanoseconds) {
     return bucket < PD_LATENCY_BUCKETS ? bucket : PD_LATENCY_BUCKETS - 1;
 }
 
-/* Make the socket say when datagrams came and, if it is bound to no address of ours in particular, to which they were
- * sent: the reply has to come from there. False: errno says why. */
-static inline int pd_prepare(int socket, int *stamped) {
+/* Make the socket say when datagrams came, where it can, and to which of our addresses, where it is bound to none of
+ * them in particular: the reply has to come from there. False: errno says why. */
+static inline int pd_prepare(int socket) {
     const int on = 1;
     const struct timeval tick = {0, PD_TICK_MS * 1000};
     pd_address own;
     socklen_t length = sizeof own;
-    *stamped = 0;
     if (getsockname(socket, &own.any, &length) != 0 ||
         setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick) != 0)
         return 0;
 #if defined(SO_TIMESTAMPNS)
-    *stamped = setsockopt(socket, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) == 0;
+    (void)!setsockopt(socket, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
 #elif defined(SO_TIMESTAMP)
-    *stamped = setsockopt(socket, SOL_SOCKET, SO_TIMESTAMP, &on, sizeof on) == 0;
+    (void)!setsockopt(socket, SOL_SOCKET, SO_TIMESTAMP, &on, sizeof on);
 #endif
 #ifdef IP_PKTINFO
     if (own.any.sa_family == AF_INET && own.v4.sin_addr.s_addr == htonl(INADDR_ANY))

@@ -11,6 +11,9 @@ import socket
 import time
 from collections.abc import Mapping
 
+#: How long a notice that must not be lost may wait for a manager that is busy.
+_PATIENCE_S = 1.0
+
 
 class Notifier:
     """Tells the service manager how it goes. For one thread.
@@ -31,15 +34,15 @@ class Notifier:
 
     def ready(self) -> None:
         """It has begun, or read its settings anew."""
-        self._send("READY=1")
+        self._send("READY=1", _PATIENCE_S)
 
     def reloading(self) -> None:
         """It begins to put new workers in the place of old ones; `ready` ends that."""
-        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}", _PATIENCE_S)
 
     def stopping(self) -> None:
         """It has begun to end."""
-        self._send("STOPPING=1")
+        self._send("STOPPING=1", _PATIENCE_S)
 
     def alive(self) -> None:
         """It is not stuck."""
@@ -47,15 +50,17 @@ class Notifier:
 
     def status(self, line: str) -> None:
         """A line for `systemctl status`; nothing is sent where it is the one before."""
-        if line != self._status:
+        if line != self._status and self._send(f"STATUS={line}"):
             self._status = line
-            self._send(f"STATUS={line}")
 
-    def _send(self, notice: str) -> None:
+    def _send(self, notice: str, patience_s: float = 0.0) -> bool:
+        """Whether the manager took it: one that is busy is waited for that long, for a full socket blocks."""
         if not self._address:
-            return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            return False
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.settimeout(patience_s)
             try:
                 sender.sendto(notice.encode(), self._address)
             except OSError:  # a manager that does not listen is no reason to answer nobody
-                return
+                return False
+        return True

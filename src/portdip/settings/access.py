@@ -145,7 +145,7 @@ class Http(_Section):
         default=8, ge=1, description="List requests at work at a time in a worker; more get 503."
     )
     loop_delay_ms: float = Field(default=250.0, gt=0, description="Delay in a worker beyond which dips get 503.")
-    dips_per_second: int = Field(default=0, ge=0, description="For each key; more get 429. 0: no limit.")
+    dips_per_second: int = Field(default=0, ge=0, description="For each key and worker; more get 429. 0: no limit.")
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Http:

@@ -85,7 +85,8 @@ def engine(store: Path) -> Engine:
 def running(engine: Engine, keys: dict[str, str], store: Path, is_local: bool = True, **http) -> Iterator[Node]:
     """A node with these settings of HTTP. Not `is_local`: it asks for keys as if others could reach it."""
     log_dips = http.pop("log_dips", 0.0)
-    access = Access.model_validate({"http_server": http, "log_dips": log_dips})
+    # Whatever else this machine does meanwhile, the node sheds nothing unless a test wants it to.
+    access = Access.model_validate({"http_server": {"loop_delay_ms": 1e6} | http, "log_dips": log_dips})
     down: list[bool] = []
     keys_of_store = LiveApiKeys(ApiKeyFile(store))
     service = HttpService(engine, access, Counters(1), 0, keys_of_store, lambda: bool(down and down[-1]))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from portdip.errors import DamagedImageError
 from tests.lookup import stores
 
 ROUTES = {
@@ -41,7 +42,7 @@ def test_a_dip_is_the_engine_s_answer(node, engine, text):
         assert answered.status_code == 200
         assert answered.json() == as_object(engine.dip(text), text)
         # The same through FastAPI, where there is a query.
-        assert client.get(f"/v1/dips/{text}", params={"other": "1"}).json() == answered.json()
+        assert client.get(f"/v1/dips/{text}?&").json() == answered.json()
 
 
 @pytest.mark.parametrize("text", ["1/2", 'quo"te', "back\\slash", "\n", "é", "%00"])
@@ -62,6 +63,15 @@ def test_a_dip_at_a_moment(node, engine):
         without_zone = client.get(f"/v1/dips/{stores.PORTED}", params={"at": "2023-01-01T00:00:00"})
     assert without_zone.status_code == 422
     assert without_zone.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/dips/1?At=2023-01-01T00:00:00Z", "/v1/carriers?x=1", "/v1/numbers/1/history?at="]
+)
+def test_a_parameter_that_is_not_known_is_refused(node, path):
+    with node.client() as client:
+        answered = client.get(path)
+    assert (answered.status_code, answered.headers["content-type"]) == (422, "application/problem+json")
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -166,11 +176,11 @@ def test_a_list_counts_as_many_dips_as_it_has_numbers(start):
 
 
 def test_a_loop_that_is_late_sheds_dips(start):
-    node = start(loop_delay_ms=50.0)
-    node.service.loop_delay_ms = 1e6
+    node = start(loop_delay_ms=10_000.0)
+    node.service.loop_delay_ms = 1e9
     with node.client() as client:
         assert client.get("/healthz").status_code == 200
-        node.service.loop_delay_ms = 1e6
+        node.service.loop_delay_ms = 1e9
         answered = client.get(f"/v1/dips/{stores.PORTED}")
         assert (answered.status_code, answered.headers["retry-after"]) == (503, "1")
         assert node.total()["overloaded"] >= 1
@@ -188,6 +198,23 @@ def test_every_dip_is_counted_by_what_it_says(start):
     assert [total[status] for status in ("ported", "native", "unallocated", "invalid")] == [3, 1, 1, 2]
     assert total["received"] == total["replied"] == 6
     assert node.service.counters.latency("http").sum() == 5
+
+
+def test_damaged_data_is_an_error_and_no_answer(start, monkeypatch):
+    node = start()
+
+    def damaged():
+        raise DamagedImageError("page 7 is damaged")
+
+    monkeypatch.setattr(node.service, "texts", damaged)
+    with node.client() as client:
+        for answered in (
+            client.get("/v1/dips/1"),
+            client.get("/v1/dips/1?&"),
+            client.post("/v1/dips", json={"numbers": []}),
+        ):
+            assert (answered.status_code, answered.headers["content-type"]) == (500, "application/problem+json")
+    assert node.total()["failed"] == 3
 
 
 def test_every_response_has_the_security_headers(guarded):

@@ -150,3 +150,36 @@ def test_the_rest_of_a_refused_body_is_read_but_not_for_ever(start):
         assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
         with pytest.raises(OSError, match=r"reset|Broken pipe"):
             send_for_ever(connection, b"x", 0.02)
+
+
+@pytest.mark.parametrize(
+    "head", ["HTTP/1.0\r\nHost: localhost\r\n", "HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"]
+)
+def test_a_client_that_wants_one_answer_gets_it_and_the_end(node, head):
+    with node.connect() as connection:
+        connection.sendall(f"GET /v1/dips/{stores.PORTED} {head}\r\n".encode())
+        answered = received(connection)
+    assert answered.count(b"HTTP/1.1 200 ") == 1
+    assert b"connection: close\r\n" in answered
+    assert answered.endswith(b"}")
+
+
+def test_a_mistake_of_ours_ends_no_connection(start, monkeypatch):
+    node = start()
+
+    def broken():
+        raise RuntimeError
+
+    with node.client() as client:
+        with monkeypatch.context() as patched:
+            patched.setattr(node.service, "texts", broken)
+            answered = client.get(f"/v1/dips/{stores.PORTED}")
+        assert (answered.status_code, answered.json()["type"]) == (500, "urn:portdip:problem:internal")
+        assert client.get(f"/v1/dips/{stores.PORTED}").status_code == 200
+
+
+def test_a_dip_with_a_body_is_answered_and_the_body_left_alone(node):
+    with node.client() as client:
+        answered = client.request("GET", f"/v1/dips/{stores.PORTED}", content=b"x" * 100_000)
+        assert answered.json()["status"] == "ported"
+        assert client.get(f"/v1/dips/{stores.PORTED}").status_code == 200

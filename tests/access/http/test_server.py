@@ -20,6 +20,9 @@ from cryptography.x509.oid import NameOID
 from portdip.access import logging as our_logging
 from portdip.access.http.app import application
 from portdip.access.http.server import server_config
+from portdip.lookup.engine import open_engine
+from portdip.table.store import Store
+from tests.access.http.conftest import running
 from tests.access.http.test_lists import until
 from tests.lookup import stores
 
@@ -181,3 +184,24 @@ def test_dips_are_not_logged_unless_asked_for(start, logged):
         for number in stores.KINDS:
             client.get(f"/v1/dips/{number}")
     assert '"dip"' not in logged.getvalue()
+
+
+def test_a_new_generation_is_answered_from_at_once_and_never_mixed(tmp_path):
+    path = stores.make_store(tmp_path / "store")
+    with open_engine(path, live=True) as engine, running(engine, {}, path) as node, node.client() as client:
+        answered = client.get(f"/v1/dips/{stores.NATIVE}").json()
+        for count in range(1, 6):
+            before = answered["sequence"]
+            with Store.open(path).writer() as writer:
+                for number in (stores.NATIVE, stores.PORTED):
+                    writer.port(number, "CU", f"D{count}")
+            while answered["sequence"] == before:
+                answered = client.get(f"/v1/dips/{stores.NATIVE}").json()
+                numbers = [str(stores.NATIVE), str(stores.PORTED)] * 20
+                listed = client.post("/v1/dips", json={"numbers": numbers}).json()
+                assert (
+                    len({dip["routing_number"] for dip in listed["dips"] if dip["number"] == f"+{stores.NATIVE}"}) == 1
+                )
+                if listed["sequence"] > 1:
+                    assert {dip["routing_number"] for dip in listed["dips"]} == {f"D{listed['sequence'] - 1}"}
+            assert (answered["status"], answered["routing_number"]) == ("ported", f"D{count}")

@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from portdip import settings
 from portdip.access.api_keys import ApiKey, ApiKeyFile
@@ -13,6 +16,7 @@ from portdip.exchange.following import Following
 from portdip.service.doctor import Level, examine, machine, serving, stores
 from portdip.settings.access import Access
 from portdip.table.store import Store
+from tests.service.nodes import free_port
 
 
 def found(store, access=None):
@@ -153,3 +157,36 @@ def test_all_of_it_on_the_command_line(own, portdip):
 def test_what_is_no_store_is_said_once(tmp_path, portdip):
     finished = portdip("doctor", tmp_path)
     assert (finished.code, finished.err.count("not a store")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("days", "mode", "level"),
+    [(90, 0o600, None), (10, 0o600, Level.WARNING), (-1, 0o600, Level.WRONG), (90, 0o644, Level.WRONG)],
+)
+def test_a_certificate_must_hold_and_its_key_be_secret(own, tmp_path, days, mode, level):
+    certificate, key = certificate_for(tmp_path, timedelta(days=days))
+    key.chmod(mode)
+    access = {"http": [f":{free_port()}"], "http_server": {"certificate": certificate, "key": key}}
+    finding = found(own, access).get("certificate")
+    assert (finding.level if finding else None) == level
+
+
+def certificate_for(directory: Path, lasts: timedelta) -> tuple[Path, Path]:
+    """A certificate that signs itself, and its key."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=30))
+        .not_valid_after(now + lasts)
+        .sign(private, hashes.SHA256())
+    )
+    certificate, key = directory / "certificate.pem", directory / "key.pem"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    key.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return certificate, key

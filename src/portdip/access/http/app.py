@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portdip.access.http import documents, shapes
 from portdip.access.http.front import Front
 from portdip.access.http.lists import Lists
-from portdip.access.http.problems import DAMAGED, INTERNAL, Problem
+from portdip.access.http.problems import Problem, damaged, internal
 from portdip.access.http.service import HttpService
 from portdip.access.metrics import ServiceCollector
 from portdip.errors import PortdipError
@@ -77,10 +77,20 @@ def application(service: HttpService) -> ASGIApp:
     )
     routes = Routes(service)
     routes.add_open(app.router)
-    protected = APIRouter(dependencies=[Depends(HTTPBearer(auto_error=False, description=documents.KEY))])
+    bearer = HTTPBearer(auto_error=False, description=documents.KEY)
+    protected = APIRouter(dependencies=[Depends(bearer), Depends(_refuse_other_queries)])
     routes.add_protected(protected)
     app.include_router(protected)
     return Front(service, app)
+
+
+async def _refuse_other_queries(request: Request) -> None:
+    """A parameter that is misspelled must not be answered as if it were not there."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    if other := set(request.query_params) - known:
+        raise Problem(
+            422, "unprocessable", f"{len(other)} unknown query parameters; known: {', '.join(known) or 'none'}."
+        )
 
 
 class Routes:
@@ -156,6 +166,7 @@ class Routes:
         """The OpenAPI document for people."""
         page = get_swagger_ui_html(openapi_url="/openapi.json", title="portdip")
         page.headers["content-security-policy"] = _DOCS_POLICY
+        page.headers["referrer-policy"] = "no-referrer"
         return page
 
     async def dip(self, number: _Number, at: _At = None) -> Response:
@@ -245,8 +256,8 @@ async def _answer_validation_error(_: Request, error: Exception) -> Response:
 
 async def _answer_damage(_: Request, error: Exception) -> Response:
     _log.error("request failed", error=str(error))
-    return _of(DAMAGED)
+    return _of(damaged())
 
 
 async def _answer_error(_: Request, error: Exception) -> Response:
-    return _of(INTERNAL)
+    return _of(internal())

@@ -62,8 +62,8 @@ LIST_ANSWERS: dict[int | str, dict[str, Any]] = {
         },
     }
 }
-#: What the door may say of any request.
-_ALWAYS = (401, 403, 429, 503)
+#: What may be said of any request before its route is asked.
+_ALWAYS = (401, 403, 422, 429, 503)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

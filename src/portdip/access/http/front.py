@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portdip.access._responder import OUTCOMES
 from portdip.access.api_keys import ApiKey
-from portdip.access.http.problems import DAMAGED, FORBIDDEN, OVERLOADED, UNAUTHORIZED, Problem
+from portdip.access.http.problems import Problem, damaged, forbidden, overloaded, unauthorized
 from portdip.access.http.service import HttpService
 from portdip.errors import PortdipError
 
@@ -42,6 +42,12 @@ def key_of(scope: Scope) -> ApiKey | None:
     return key
 
 
+def is_single_dip(scope: Scope) -> bool:
+    """Whether `Front` answers a request itself. It then waits for nothing, unless the client does not read."""
+    path: str = scope["path"]
+    return path.startswith(_DIPS) and path != _DIPS and scope["method"] == "GET" and not scope["query_string"]
+
+
 class Front:
     """The door, and the per-call route; the rest goes on to `rest`."""
 
@@ -59,19 +65,17 @@ class Front:
         try:
             if path not in OPEN:
                 self._admit(scope, path)
-            if path.startswith(_DIPS) and not scope["query_string"] and scope["method"] == "GET" and path != _DIPS:
+            if is_single_dip(scope):
                 body, outcome = service.texts().one(path[len(_DIPS) :])
             else:
                 await self._pass_on(scope, receive, send)
                 return
         except Problem as problem:
-            service.tally.reply(problem.status)
-            await problem(scope, receive, send)
+            await self._refuse(problem, scope, receive, send)
             return
         except PortdipError as error:
             _log.error("dip failed", error=str(error))
-            service.tally.reply(DAMAGED.status)
-            await DAMAGED(scope, receive, send)
+            await self._refuse(damaged(), scope, receive, send)
             return
         size = len(body)
         length = _LENGTHS[size] if size < len(_LENGTHS) else (b"content-length", b"%d" % size)
@@ -85,23 +89,27 @@ class Front:
         """Let the request in, or raise the problem that keeps it out."""
         service = self._service
         if service.loop_delay_ms > self._loop_delay_max:
-            raise OVERLOADED
+            raise overloaded()
         headers = dict(scope["headers"])
         authorization = headers.get(b"authorization")
         if authorization is None:
             if scope["server"] not in service.local or not _is_from_here(scope, headers):
-                raise UNAUTHORIZED
+                raise unauthorized()
             scope[_KEY] = None
             return
         key = service.keys.find(authorization[len(_BEARER) :])
         if key is None or authorization[: len(_BEARER)].lower() != _BEARER:
-            raise UNAUTHORIZED
+            raise unauthorized()
         wanted = "bulk" if path == _LISTS else "admin" if path in _ADMIN else "dip"
         if wanted not in key.scopes:
-            raise FORBIDDEN
+            raise forbidden()
         if wanted == "dip":
             service.budgets.spend(key)
         scope[_KEY] = key
+
+    async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+        self._service.tally.reply(problem.status)
+        await problem(scope, receive, send)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         status = 0

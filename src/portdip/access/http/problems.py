@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 
 from starlette.types import Receive, Scope, Send
@@ -23,14 +24,7 @@ class Problem(Exception):  # noqa: N818 - the field's word for it
     def __init__(self, status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.status = status
-        self.body = json.dumps(
-            {
-                "type": f"urn:portdip:problem:{kind}",
-                "title": HTTPStatus(status).phrase,
-                "status": status,
-                "detail": detail,
-            }
-        ).encode()
+        self.body = _rendered(status, kind, detail)
         self.headers = [
             (b"content-type", MEDIA_TYPE),
             (b"content-length", b"%d" % len(self.body)),
@@ -43,18 +37,42 @@ class Problem(Exception):  # noqa: N818 - the field's word for it
         await send({"type": "http.response.body", "body": self.body})
 
 
-#: How a client of RFC 9110 is told to come back with a key.
-_ASK_FOR_KEY = {"www-authenticate": 'Bearer realm="portdip"'}
-_SOON = {"retry-after": "1"}
+@lru_cache(256)
+def _rendered(status: int, kind: str, detail: str) -> bytes:
+    """The JSON of a problem: under a flood it is always the same few."""
+    title = HTTPStatus(status).phrase
+    return json.dumps(
+        {"type": f"urn:portdip:problem:{kind}", "title": title, "status": status, "detail": detail}
+    ).encode()
 
-UNAUTHORIZED = Problem(
-    401,
-    "unauthorized",
-    "Give an API key that is in force: Authorization: Bearer KEY. They are made with portdip keys api new.",
-    _ASK_FOR_KEY,
-)
-FORBIDDEN = Problem(403, "forbidden", "The API key is not good for this: it lacks the scope.")
-TOO_MANY = Problem(429, "too-many-requests", "The API key has used up its dips for now.", _SOON)
-OVERLOADED = Problem(503, "overloaded", "There is more to do than this node can: ask another one, or later.", _SOON)
-DAMAGED = Problem(500, "damaged", "The data that the answer needs is damaged. Run portdip verify on the store.")
-INTERNAL = Problem(500, "internal", "This should not happen; the node's log says more.")
+
+def unauthorized() -> Problem:
+    """No key, or none that is in force; the header tells how to come back with one (RFC 9110)."""
+    detail = "Give an API key that is in force: Authorization: Bearer KEY. They are made with portdip keys api new."
+    return Problem(401, "unauthorized", detail, {"www-authenticate": 'Bearer realm="portdip"'})
+
+
+def forbidden() -> Problem:
+    """A key for something else."""
+    return Problem(403, "forbidden", "The API key is not good for this: it lacks the scope.")
+
+
+def too_many() -> Problem:
+    """A key that has asked too much."""
+    return Problem(429, "too-many-requests", "The API key has used up its dips for now.", {"retry-after": "1"})
+
+
+def overloaded() -> Problem:
+    """More requests than there is time for."""
+    detail = "There is more to do than this node can: ask another one, or later."
+    return Problem(503, "overloaded", detail, {"retry-after": "1"})
+
+
+def damaged() -> Problem:
+    """Data that failed its checksums."""
+    return Problem(500, "damaged", "The data that the answer needs is damaged. Run portdip verify on the store.")
+
+
+def internal() -> Problem:
+    """A mistake of ours."""
+    return Problem(500, "internal", "This should not happen; the node's log says more.")

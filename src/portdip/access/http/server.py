@@ -21,7 +21,6 @@ from portdip.settings.access import Http
 _SECURITY = [
     ("x-content-type-options", "nosniff"),
     ("cache-control", "no-store"),
-    ("referrer-policy", "no-referrer"),
     ("x-frame-options", "DENY"),
 ]
 _SECURITY_OF_TLS = ("strict-transport-security", "max-age=31536000")
@@ -30,7 +29,9 @@ _BACKLOG = 1024
 _STOP_SECONDS = 10
 #: How long connections may still ask then: a request may be on its way, or in the kernel.
 _LINGER_S = 0.3
+#: How often those who are slow are looked for; more often where the limits are shorter than some seconds.
 _CUT_EVERY_S = 1.0
+_CUT_SHARE = 0.25
 #: How often the event loop is asked how late it is. Of several answers in a row the mean counts.
 _PROBE_EVERY_S = 0.05
 _PROBE_WEIGHT = 0.25
@@ -133,6 +134,8 @@ class _Server(uvicorn.Server):
 async def _watch(service: HttpService, server: uvicorn.Server) -> None:
     """Measure how late the loop is, and cut off who is slow."""
     loop = asyncio.get_running_loop()
+    limits = service.settings.http_server
+    cut_every_s = min(_CUT_EVERY_S, _CUT_SHARE * limits.header_seconds, _CUT_SHARE * limits.stall_seconds)
     cut_at = loop.time()
     while True:
         due = loop.time() + _PROBE_EVERY_S
@@ -142,4 +145,4 @@ async def _watch(service: HttpService, server: uvicorn.Server) -> None:
         service.loop_delay_ms += _PROBE_WEIGHT * (late_ms - service.loop_delay_ms)
         if now >= cut_at:
             cut_slow(server.server_state.connections, now)
-            cut_at = now + _CUT_EVERY_S
+            cut_at = now + cut_every_s

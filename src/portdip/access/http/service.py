@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from portdip.access._json import DipTexts, RouteTexts
 from portdip.access.api_keys import ApiKey, LiveApiKeys
 from portdip.access.counters import Counters
-from portdip.access.http.problems import OVERLOADED, TOO_MANY
+from portdip.access.http.problems import overloaded, too_many
 from portdip.access.http.tally import Tally
 from portdip.lookup.engine import Engine
 from portdip.lookup.generation import Generation
@@ -20,8 +20,8 @@ class HttpService:
     """The engine, the settings, the keys and what is counted, and how much there is to do.
 
     `local`: the addresses among those we listen at that nobody but this machine can reach, so nobody there needs a key.
-    `is_stopping` makes the node unready, as `is_down` does: its answers are too old. `loop_delay_ms` is how late the event loop is, kept up to
-    date by `server`.
+    `is_stopping` makes the node unready, as `is_down` does: its answers are too old. `loop_delay_ms` is how late the
+    event loop is, kept up to date by `server`.
     """
 
     def __init__(
@@ -36,7 +36,6 @@ class HttpService:
         self.engine = engine
         self.settings = settings
         self.counters = counters
-        self.worker = worker
         self.keys = keys
         self.local: frozenset[tuple[str, int]] = frozenset()
         self.is_down = is_down
@@ -68,9 +67,9 @@ class HttpService:
         return "stale" if self.is_down() else ""
 
     def begin_list(self) -> None:
-        """A list takes one of the places for lists, to be given back by `end_list`. Raises OVERLOADED."""
+        """A list takes one of the places for lists, to be given back by `end_list`. Raises Problem."""
         if self._lists >= self.settings.http_server.bulk_requests:
-            raise OVERLOADED
+            raise overloaded()
         self._lists += 1
 
     def end_list(self) -> None:
@@ -88,12 +87,12 @@ class Budgets:
     def spend(self, key: ApiKey | None, dips: int = 1) -> None:
         """Take so many from the budget of a key, which may owe some afterwards.
 
-        Raises TOO_MANY, and takes none, where nothing is left. Without a key or a limit there is no end.
+        Raises Problem, and takes none, where nothing is left. Without a key or a limit there is no end.
         """
         if self._per_second and key is not None:
             left, now = self._now(key)
             if left < 1:
-                raise TOO_MANY
+                raise too_many()
             self._left[key.id] = (left - dips, now)
 
     def owe(self, key: ApiKey | None, dips: int) -> float:
