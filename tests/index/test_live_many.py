@@ -40,3 +40,4 @@ def test_many_are_answered_as_one_by_one(base, seed, share, ranges, rules):
     for numbers in (NUMBERS, chance.permutation(NUMBERS), NUMBERS[:65].copy()):
         assert live.match_many(numbers).tolist() == [live.match(number) for number in numbers.tolist()]
         assert live.find_many(numbers).tolist() == [live[number] for number in numbers.tolist()]
+        assert live.range_codes(numbers).tolist() == [live.range_code(number) for number in numbers.tolist()]

@@ -2,7 +2,7 @@
 
 cimport cython
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from portdip.index._index cimport Index
 from portdip.index._overlay cimport Overlay
@@ -24,6 +24,7 @@ cdef class LiveIndex:
     cdef int check(self, uint32_t page) except -1
 
     cdef int _find(self, uint64_t number, uint32_t *answer, uint32_t *around) except -1
+    cdef size_t _ranges(self, const uint64_t *numbers, uint16_t *out, size_t count, uint32_t *page) noexcept nogil
     cdef _many(self, numbers, out, dtype, threads)
     cdef size_t _answer(
         self, const uint64_t *numbers, void *out, size_t count, bint wide, uint32_t *page

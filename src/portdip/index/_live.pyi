@@ -29,6 +29,9 @@ class LiveIndex:
     def range_code(self, number: int) -> int:
         """The code of the range around the number, whatever its own entry says; 0 for none."""
 
+    def range_codes(self, numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint16]:
+        """The code of the range around each number, whatever its own entry says; 0 for none."""
+
     def find_many(
         self, numbers: npt.NDArray[np.uint64], out: npt.NDArray[np.uint16] | None = None, threads: int = 1
     ) -> npt.NDArray[np.uint16]:

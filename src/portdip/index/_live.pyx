@@ -74,6 +74,37 @@ cdef class LiveIndex:
         """As find_many, but uint32: plus ENTRY (1 << 16) where the number has an entry of its own."""
         return self._many(numbers, out, np.uint32, threads)
 
+    def range_codes(self, const uint64_t[::1] numbers not None):
+        """The code of the range around each number, whatever its own entry says: uint16 array, in order; 0 for none."""
+        cdef size_t done = 0, count = len(numbers)
+        cdef uint32_t page
+        codes = np.empty(count, dtype=np.uint16)
+        cdef uint16_t[::1] out = codes
+        self.prepare()
+        while done < count:
+            with nogil:
+                done += self._ranges(&numbers[done], &out[done], count - done, &page)
+            if done < count:
+                self.base.check_page(page)
+        return codes
+
+    cdef size_t _ranges(self, const uint64_t *numbers, uint16_t *out, size_t count, uint32_t *page) noexcept nogil:
+        """How many are answered: if not all, check the page and go on from there."""
+        cdef uint32_t codes[PD_FACTS_TOGETHER]
+        cdef uint32_t places[PD_FACTS_TOGETHER]
+        cdef size_t done = 0, together, i
+        cdef uint32_t own
+        while done < count:
+            together = min(<size_t>PD_FACTS_TOGETHER, count - done)
+            for i in range(together):
+                places[i] = <uint32_t>i
+                if not self.base.find_verified(numbers[done + i], &own, &codes[i], page):
+                    return done
+            replace_range_codes(&self.overlay.changes, numbers + done, codes, places, together)
+            put(codes, together, out, done, False)
+            done += together
+        return done
+
     cdef _many(self, numbers, out, dtype, threads):
         self.prepare()
         return in_shares(self._share, numbers, out, dtype, threads)

@@ -234,6 +234,10 @@ class LiveIndex(Index):
             code = code if codes is None else int(codes[code])
         return code
 
+    def range_codes(self, numbers: Numbers) -> Codes:
+        """The code of the range around each number, whatever its own entry says; 0 for none."""
+        return np.array([self.range_code(number) for number in numbers.tolist()], dtype=np.uint16)
+
     def _own_code(self, number: int) -> int:
         ordinal, code = self.overlay.entry(number) or (0, self.base._entries.get(number, 0))
         for _, codes in self._later_rules(number, ordinal):

@@ -91,6 +91,21 @@ def answer(
     return _record_batch(source.rows, answers, labels)
 
 
+def range_holders(index: LiveIndex, labels: Labels, numbers: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
+    """The id of the carrier that holds the range around each of `numbers`, null where none does.
+
+    Types and errors as those of `answer`.
+    """
+    source = _Source(numbers)
+    asked = np.empty(source.rows, dtype=np.uint64)
+    source.read(0, asked)
+    codes = index.range_codes(asked)
+    places = labels.indices[codes, 0]
+    if (places < 0).any():
+        raise unknown_route()
+    return pa.DictionaryArray.from_arrays(pa.array(places, pa.int32(), mask=codes == 0), labels.carriers)
+
+
 def unknown_route(got: str = "") -> UnknownRouteError:
     """What to raise where the index holds a code without a route."""
     return UnknownRouteError(

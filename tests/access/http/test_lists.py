@@ -104,6 +104,9 @@ def test_an_arrow_stream(node, engine, kind, rows):
     expected = engine.annotate(sent)
     for name in ("carrier", "routing_number", "ported", "status"):
         assert table.column(name).to_pylist() == expected.column(name).to_pylist()
+    holders = {number: engine.dip(int(number)).range_holder for number in {*sent.to_pylist()} - {None}}
+    ids = {number: holder.id if holder else None for number, holder in holders.items()}
+    assert table.column("range_holder").to_pylist() == [ids.get(number) for number in sent.to_pylist()]
 
 
 def test_the_dips_of_a_stream_are_counted(start):

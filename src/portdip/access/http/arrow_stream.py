@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from portdip.access.http.problems import Problem
-from portdip.lookup.answers import SCHEMA, STATUSES, answer
+from portdip.lookup.answers import SCHEMA, STATUSES, answer, range_holders
 from portdip.lookup.generation import Generation
 
 MEDIA_TYPE = "application/vnd.apache.arrow.stream"
@@ -184,13 +184,16 @@ class ArrowDips:
         self._schema = schema
         generation = self._generation
         says = {"sequence": str(generation.sequence), "as_of": generation.as_of.isoformat()}
-        self._answered = pa.schema([schema.field(0), *SCHEMA], metadata={"dataset": generation.dataset} | says)
+        holder = SCHEMA.field("carrier").with_name("range_holder")
+        self._answered = pa.schema([schema.field(0), *SCHEMA, holder], metadata={"dataset": generation.dataset} | says)
         self._writer = pa.ipc.new_stream(self._sink, self._answered)
 
     def _answer(self, numbers: pa.Array) -> bytes:
-        answers = answer(self._generation.index, self._generation.labels, numbers)
+        generation = self._generation
+        answers = answer(generation.index, generation.labels, numbers)
+        holders = range_holders(generation.index, generation.labels, numbers)
         writer: Any = self._writer
-        writer.write_batch(pa.RecordBatch.from_arrays([numbers, *answers.columns], schema=self._answered))
+        writer.write_batch(pa.RecordBatch.from_arrays([numbers, *answers.columns, holders], schema=self._answered))
         status = answers.column("status").indices
         self.counts += np.bincount(status.drop_null().to_numpy(), minlength=len(STATUSES))
         return self._rendered()

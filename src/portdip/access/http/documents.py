@@ -54,7 +54,7 @@ LIST_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "In the order asked. Text: a line LRN;SPID each; LRN is the routing number where the number is "
         "ported, else the number itself; no SPID: unallocated; neither: no number. Arrow: `number` as sent, carrier, "
-        "routing_number, ported, status; sequence and as_of in the schema's metadata.",
+        "routing_number, ported, status, range_holder; sequence and as_of in the schema's metadata.",
         "content": {
             "application/json": {"schema": _LISTED},
             "text/plain": {"schema": {"type": "string"}},
