@@ -30,7 +30,7 @@ class Client(_Section):
     replies_per_second: int = Field(
         default=2000,
         ge=0,
-        description="Equal ENUM replies for each /24 or /64 in it, as NSD limits them; all of `no such name` are equal. "
+        description="Equal ENUM replies for each /24 or /64 in it, as NSD limits them; all `no such name` are equal. "
         "0: no limit. NSD's rate for known clients: a switch asks for many unknown numbers.",
     )
 
