@@ -23,7 +23,8 @@ def test_what_a_service_says_of_itself(store, portdip):
     clients = json.dumps([{"network": "127.0.0.1/32"}])
     with Node(store, 2, PORTDIP_ACCESS__UDP__CLIENTS=clients) as node:
         url = f"http://127.0.0.1:{node.http}"
-        assert set(levels(url).values()) == {Level.GOOD}
+        # A busy machine may answer late once; what is wrong stays so.
+        wait_until(lambda: set(levels(url).values()) == {Level.GOOD})
         finished = portdip("status", url)
         assert (finished.code, "sequence       1" in finished.out) == (0, True)
         assert len(json.loads(portdip("status", url, "--json").out)["workers"]) == 2
