@@ -25,6 +25,7 @@ GROUPS = {
     "exchanging": [Size(100 * _MILLION, 1_000_000, 3)],
     "reconciling": [Size(100 * _MILLION, 0, 3)],
     "access": [Size(1 * _MILLION, 1_000_000, 5), Size(100 * _MILLION, 1_000_000, 1)],
+    "porting": [Size(10 * _MILLION, 150_000, 5)],
     "instructions": [Size(1 * _MILLION, 100_000, 1)],
     "billion": [Size(1000 * _MILLION, 10 * _MILLION, 5)],
 }

@@ -39,7 +39,8 @@ MAY_IMPORT = {
 
 #: Modules that nobody imports by name: `portdip.index.reference` is for callers, the others are found by listing.
 FOUND_OTHERWISE = re.compile(
-    r"portdip\.(__main__|index\.reference|cli\.\w+|exchange\.feeds\.\w+|exchange\.population\.(cn|nanp))"
+    r"portdip\.(__main__|index\.reference|cli\.\w+|exchange\.feeds\.\w+|exchange\.population\.(cn|nanp)"
+    r"|porting\.schema\.(env|versions\.\w+))"
 )
 
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "common", "core", "helpers", "models", "misc"}

@@ -267,5 +267,9 @@ class SupervisionError(PortingError):
     """A complaint, a violation or a case cannot be what was asked."""
 
 
-class SuspendedCarrierError(SupervisionError):
-    """The regulator has suspended the carrier's porting, or revoked its licence: it cannot port numbers in."""
+class ApiKeyError(PortingError):
+    """A key for the porting API is not known, or its role and carrier do not fit."""
+
+
+class WebhookError(PortingError):
+    """A webhook cannot be set up, or is not there."""

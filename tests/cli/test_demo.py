@@ -25,6 +25,10 @@ def test_it_builds_asks_and_annotates_and_says_what_to_try(small, tmp_path, caps
     said = capsys.readouterr().out
     for status in ("ported", "native", "unallocated", "invalid"):
         assert f" {status} " in said
+    port = said.split(" is ported, ")[1].split("one thread")[0]
+    before, after = (line for line in port.splitlines() if " order " in line or " cut-over " in line)
+    assert before.rstrip().endswith("native CUCC")
+    assert "ported CBN 0D01" in after
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {
         "store",
         "ported.parquet",

@@ -90,6 +90,7 @@ def demo(
     returned = next(int(chunk.returned[0]) for chunk in chunks if len(chunk.returned))
     examples = _examples(engine, Store.open(store).current(), plan, numbers, returned)
     _print_dips(console, engine, examples)
+    _print_port(console, store, int(examples["never ported"]) + 1)
     _print_speed(console, engine, numbers, plan)
     _print_next(console, store, calls, examples["ported"])
 
@@ -208,6 +209,18 @@ def _print_dips(console: Console, engine: Engine, examples: dict[str, str]) -> N
             dip.range_holder.id if dip.range_holder else "",
         )
     console.print("", table)
+
+
+def _print_port(console: Console, store: Path, number: int) -> None:
+    """Port the number, by a clock that is set back to shortly before the full hour, and show each step."""
+    from portdip.cli._demo_port import port_one
+
+    table = _table(console, "time", "step", "what came of it", "the dip then")
+    for row in port_one(store, number):
+        table.add_row(*row)
+    console.print(
+        f"\n+{number} is ported, by the rules of the profile cn and a clock that nears the full hour:\n", table
+    )
 
 
 def _print_speed(console: Console, engine: Engine, ported: Numbers, plan: Plan) -> None:

@@ -31,6 +31,13 @@ def serve(
             metavar="SOURCE",
         ),
     ] = None,
+    porting: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Address for the porting API. It runs apart from what answers dips, and so do the cut-overs.",
+            metavar="ADDRESS",
+        ),
+    ] = None,
 ) -> None:
     """Answer dips over HTTP, ENUM and Kamailio's pdb protocol, until SIGTERM or SIGINT.
 
@@ -43,7 +50,7 @@ def serve(
     chosen: dict[str, object] = {"http": http, "enum": enum, "pdb": pdb, "workers": workers, "resident": resident}
     given = {name: value for name, value in chosen.items() if value is not None}
     logging.configure()
-    Parent(store, lambda: _settings(given), follow).run()
+    Parent(store, lambda: _settings(given), follow, porting or ()).run()
 
 
 def _settings(given: dict[str, object]) -> Access:

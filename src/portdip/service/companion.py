@@ -1,4 +1,8 @@
-"""`portdip follow` beside the workers: one more child, which keeps the store current while they answer from it."""
+"""Other verbs of portdip beside the workers, each a child of its own that is started again when it ends.
+
+`portdip follow` keeps the store current while the workers answer from it; `portdip port serve` and `portdip port run`
+are the porting layer, which shares nothing with the workers but the store's chain.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,18 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
+from collections.abc import Sequence
 
 from portdip.service import log
 from portdip.service.patience import Patience
 
 
 class Companion:
-    """Keeps `portdip follow STORE SOURCE` running. For the parent's only thread; times as `time.monotonic` has them."""
+    """Keeps `portdip ARGUMENTS...` running. For the parent's only thread; times as `time.monotonic` has them."""
 
-    def __init__(self, store: Path, source: str) -> None:
-        self._command = [sys.executable, "-m", "portdip", "follow", str(store), source]
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._command = [sys.executable, "-m", "portdip", *arguments]
+        self._name = " ".join(argument for argument in arguments[:2] if argument.isalpha())
         self._pid: int | None = None
         self._started = 0.0
         self._is_ending = False
@@ -45,11 +50,15 @@ class Companion:
         self._pid = None
         if not self._is_ending:
             wait = self._patience.died(now, time.monotonic() - self._started)
-            log.say("follow ended", exit_code=code, again_in=f"{wait:.1f} s")
+            log.say(f"{self._name} ended", exit_code=code, again_in=f"{wait:.1f} s")
         return True
 
     def end(self) -> None:
         """Tell it to end; it is reaped later."""
         self._is_ending = True
+        self.signal(signal.SIGTERM)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it runs."""
         if self._pid is not None:
-            os.kill(self._pid, signal.SIGTERM)
+            os.kill(self._pid, number)

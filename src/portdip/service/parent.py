@@ -18,10 +18,11 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from portdip.access.addresses import Address
 from portdip.access.counters import PROTOCOLS, Counters
 from portdip.errors import PortdipError, ServiceError
 from portdip.service import log, worker
@@ -49,10 +50,13 @@ class Parent:
     """Runs the service over the store at `path` until it is told to end. For the main thread.
 
     `load` gives the settings, now and at every SIGHUP; `source` is what `portdip follow` keeps the store current from,
-    None for a store that somebody else keeps. Raises ServiceError, SettingsError or StoreError where it cannot begin.
+    None for a store that somebody else keeps; `porting` are the addresses of the porting API, if it is to run too.
+    Raises ServiceError, SettingsError or StoreError where it cannot begin.
     """
 
-    def __init__(self, path: Path, load: Callable[[], Access], source: str | None = None) -> None:
+    def __init__(
+        self, path: Path, load: Callable[[], Access], source: str | None = None, porting: Sequence[str] = ()
+    ) -> None:
         self._path = path.absolute()
         self._load = load
         self._access = load()
@@ -61,10 +65,11 @@ class Parent:
             raise ServiceError(
                 "there is no address to answer at", fix="Name one: --http :8080, --enum :5300 or --pdb :5574."
             )
-        if source is None:
+        self._founds = source is not None
+        if not self._founds:
             Store.open(path)
-        check_free(self._places)
-        self._companion = Companion(self._path, source) if source is not None else None
+        check_free([*self._places, *(Place("http", Address.parse(address)) for address in porting)])
+        self._companions = list(_companions(self._path, source, porting))
         self._workers_most = max(self._access.workers, _WORKERS_LEAST)
         self._listeners_most = {
             protocol: max(_listeners(self._places, protocol), _LISTENERS_LEAST) for protocol in PROTOCOLS
@@ -96,9 +101,9 @@ class Parent:
     def _go_on(self) -> None:
         """All that may be due."""
         now = time.monotonic()
-        if self._companion is not None:
-            self._companion.keep(now)
-        if self._companion is None or worker.is_store(self._path):
+        for companion in self._companions:
+            companion.keep(now)
+        if not self._founds or worker.is_store(self._path):
             for slot in self._slots:
                 if slot.worker is None and now >= slot.patience.due:
                     slot.start(self._fork)
@@ -161,7 +166,7 @@ class Parent:
             if pid == 0:
                 return
             code = os.waitstatus_to_exitcode(status)
-            if self._companion is not None and self._companion.reaped(pid, code, now):
+            if any(companion.reaped(pid, code, now) for companion in self._companions):
                 continue
             for slot in [*self._slots, *self._retired]:
                 for process in list(slot.processes):
@@ -274,19 +279,34 @@ class Parent:
         """Let the workers answer what has come in, and end; those that take too long are killed."""
         self._is_ending = True
         self._notifier.stopping()
-        if self._companion is not None:
-            self._companion.end()
+        for companion in self._companions:
+            companion.end()
         for process in self._processes():
             process.signal(signal.SIGTERM)
         for slot in self._slots:
             slot.sockets.close()
         deadline = time.monotonic() + _GRACE_SECONDS
-        while any(self._processes()) or (self._companion is not None and self._companion.is_there):
+        while any(self._processes()) or any(companion.is_there for companion in self._companions):
             if time.monotonic() >= deadline:
                 for process in self._processes():
                     process.signal(signal.SIGKILL)
+                for companion in self._companions:
+                    companion.signal(signal.SIGKILL)
             self._listen(wake, 0.1)
         log.say("ended")
+
+
+def _companions(path: Path, source: str | None, porting: Sequence[str]) -> Iterator[Companion]:
+    """The other verbs that run beside the workers. ServiceError where the chain would have two writers."""
+    if source is not None:
+        if porting:
+            raise ServiceError(
+                "a store that follows another publishes nothing", fix="Run the porting layer over the store it follows."
+            )
+        yield Companion(["follow", str(path), source])
+    if porting:
+        yield Companion(["port", "serve", str(path), *porting])
+        yield Companion(["port", "run", str(path)])
 
 
 def _listeners(wanted: list[Place], protocol: str) -> int:

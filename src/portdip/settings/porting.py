@@ -41,15 +41,15 @@ class Sms(_Section):
     """How answers to subscribers' texts go out."""
 
     sender: Literal["none", "file", "webhook"] = "none"
-    file: Path | None = Field(default=None, description="JSON lines, one a text; for `file`.")
+    directory: Path | None = Field(default=None, description="Gets a JSON file for each text; for `file`.")
     url: str = Field(default="", description="Gets one POST a text; for `webhook`.")
     secret: SecretStr = Field(default=SecretStr(""), description="Signs what is posted (HMAC-SHA256); '' for none.")
     timeout_seconds: float = Field(default=5.0, gt=0)
 
     @model_validator(mode="after")
     def _sender_is_complete(self) -> Sms:
-        if self.sender == "file" and self.file is None:
-            raise ValueError("the sender `file` wants a `file`")
+        if self.sender == "file" and self.directory is None:
+            raise ValueError("the sender `file` wants a `directory`")
         if self.sender == "webhook" and not self.url:
             raise ValueError("the sender `webhook` wants a `url`")
         return self

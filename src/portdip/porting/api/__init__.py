@@ -1,0 +1,1 @@
+"""The porting layer over HTTP: `/v1/porting/...`, for carriers' systems, the centre and the regulator."""
