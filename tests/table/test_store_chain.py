@@ -307,6 +307,13 @@ class TestRoom:
         assert publish("B", 866) == [5]
         assert store.chain.head.sequence == 5
 
+    def test_a_writer_for_each_delta_does_not_read_the_chain_anew(self, store, publish, monkeypatch):
+        read, reading = [], Chain.read
+        monkeypatch.setattr(Chain, "read", lambda self, sequence: read.append(sequence) or reading(self, sequence))
+        for offset in range(8):
+            publish(f"C{offset}", 861 + offset)
+        assert read.count(1) == read.count(6)
+
     def test_an_intake_refuses_it(self, store, publish, tmp_path, write_image, monkeypatch):
         other = Store.init(tmp_path / "other", "test", write_image)
         monkeypatch.setattr(catalogue, "ROUTES_MAX", 1)

@@ -19,8 +19,10 @@ or as it should be. Any number of processes may read while one appends and anoth
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -52,8 +54,17 @@ _PATIENCE_S = 5
 WriteImage = Callable[[Draft], None]
 
 
+@dataclass(slots=True)
+class _Read:
+    """How far the chain after the snapshot at `base` has been read: up to `head`."""
+
+    base: Head
+    outstanding: Outstanding
+    head: Head
+
+
 class Store:
-    """The store in the directory `path`. Holds no file open and no state; safe to share between threads."""
+    """The store in the directory `path`. Holds no file open; safe to share between threads."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -66,6 +77,7 @@ class Store:
         self.trust = TrustFile(self.keys / "trusted.json")
         self.past = Past(path / "history")
         self.snapshots_lock = path / "snapshots.lock"
+        self._read: _Read | None = None
 
     @classmethod
     def init(cls, path: Path | str, dataset: str, write_image: WriteImage) -> Self:
@@ -255,12 +267,7 @@ class Store:
         base = functools.cache(self.newest)
         as_in_base = functools.cache(lambda: Outstanding(base()).catalogue)
 
-        @functools.cache
-        def so_far() -> Catalogue:
-            outstanding = Outstanding(base())
-            for following in self.chain.after(base().manifest.head):
-                outstanding.take(following)
-            return outstanding.catalogue
+        so_far = functools.cache(lambda: self._routes_at_head(base()))
 
         def admit(rows: pa.RecordBatch) -> None:
             changes, known = pa.Table.from_batches([rows]), as_in_base()
@@ -271,6 +278,18 @@ class Store:
                 facts.read(changes, 1, so_far())
 
         return admit
+
+    def _routes_at_head(self, base: Snapshot) -> Catalogue:
+        """The routes of `base` and of the chain since, to be added to. For the holder of the store's lock.
+
+        What was read stays: a writer for each delta would read the whole chain each time.
+        """
+        if self._read is None or self._read.base != base.manifest.head:
+            self._read = _Read(base.manifest.head, Outstanding(base), base.manifest.head)
+        for following in self.chain.after(self._read.head):
+            self._read.outstanding.take(following)
+            self._read.head = Head.of(following)
+        return copy.deepcopy(self._read.outstanding.catalogue)  # what is added may never be published
 
     def draft(
         self, on_repeat: merge.OnRepeat, moment: datetime | None = None
