@@ -17,7 +17,7 @@ from tests.porting.migration.world import CENTRE, START, World, merge, plan
 RE_HOME = 'kind = "re-home"\ncarrier = "NEW"\nrouting_number = "0C00"\nto = "0D"\nhow = "mass"'
 PLAN = plan(merge(how="per-number"), RE_HOME, head="piece = 2")
 #: One point in so many is tried where all would take too long.
-_SHARE = 12
+_SHARE = 24
 
 
 class Scene:
