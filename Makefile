@@ -71,7 +71,7 @@ interop-packages:
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
 		gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user valgrind \
-		bind9-dnsutils curl dnsperf kamailio kamailio-extra-modules kamailio-utils-modules knot nsd openssl postgresql sip-tester systemd unbound
+		bind9-dnsutils chromium curl dnsperf kamailio kamailio-extra-modules kamailio-utils-modules knot nsd openssl postgresql redis-server sip-tester systemd unbound
 
 clean:
 	rm -rf $(VENV) build dist demo

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import shutil
@@ -88,14 +89,18 @@ def _sign(to: Store) -> None:
 
 
 def _reading_while_applying(to: Store, drawn: Columns, asked: np.ndarray, smoke: bool, name: str) -> list[Figure]:
-    """A reader's dips with and without deltas coming in from another process, in turns."""
+    """A reader's dips with and without deltas coming in from another process, in turns.
+
+    The reader does as a serving worker does: what it has loaded is frozen, so that the collector never walks it
+    between two dips. The publisher, which in life is another machine, is niced: there may be two cores only.
+    """
     _sign(to)
     probe = np.sort(np.unique(drawn.numbers[:: max(len(drawn.numbers) // 500, 1)]))
     seconds = 0.3 if smoke else 5.0
     with to.writer() as writer:
         writer.add(_all_to(CARRIERS[0], probe))
     alone, beside, slowest, slowest_alone = [], [], 0, 0
-    with portdip.open_engine(to.path, resident=True, live=True) as engine:
+    with portdip.open_engine(to.path, resident=True, live=True) as engine, _frozen():
         for turn in range(1 if smoke else 5):
             count, longest = _read(engine, asked, probe, seconds)
             alone.append(count)
@@ -119,8 +124,19 @@ def _reading_while_applying(to: Store, drawn: Columns, asked: np.ndarray, smoke:
     ]
 
 
+@contextmanager
+def _frozen() -> Iterator[None]:
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 def _keep_publishing(path: Path, probe: np.ndarray, seconds: float, turn: int) -> None:
     """Publish `RATE` deltas a second: each gives all of `probe`, and others, to one carrier."""
+    os.nice(19)
     to = Store.open(path)
     random = np.random.default_rng(turn)
     with to.writer() as writer:

@@ -25,7 +25,9 @@ MAY_IMPORT = {
     "access": VALUES | {"exchange", "table", "index", "lookup"},
     "service": VALUES | {"exchange", "table", "index", "lookup", "access"},
     "porting": VALUES | {"exchange"},
-    "cli": VALUES | {"exchange", "table", "index", "lookup", "batch", "access", "service", "porting", "portdip"},
+    "capacity": VALUES | {"exchange", "table", "index", "lookup", "batch", "access", "service"},
+    "cli": VALUES
+    | {"exchange", "table", "index", "lookup", "batch", "access", "service", "porting", "capacity", "portdip"},
     "__main__": {"cli"},
     "portdip": {"lookup", "route"},
     "disk": set(),

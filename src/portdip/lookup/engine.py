@@ -89,7 +89,9 @@ class Engine:
     def follow(self) -> None:
         """Keep the engine at the head of the store's chain by a thread, until `close`. Asked again, nothing happens.
 
-        Shortens the interpreter's switch interval to SWITCH_SECONDS: else a dip may wait 5 ms for this thread.
+        Shortens the interpreter's switch interval to SWITCH_SECONDS: else a dip may wait 5 ms for this thread. A
+        process in which no dip may wait for the garbage collector either calls `gc.freeze` once it has loaded
+        everything, as `portdip serve` does.
         """
         if self._thread is None:
             sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
