@@ -41,11 +41,12 @@ lint: build
 	$(BIN)/ruff format --check src tests benchmarks setup.py
 	$(BIN)/mypy
 
+# On every core; a file's tests stay together, in one process.
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 test-full: lint sanitize
-	PORTDIP_TEST_FULL=1 $(BIN)/pytest
+	PORTDIP_TEST_FULL=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
 # The compiled rooms once more under the address and undefined-behaviour sanitizers.
 sanitize: build

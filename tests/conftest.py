@@ -21,8 +21,8 @@ hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("full", hypothesis.settings.get_profile("default"), max_examples=1000)
 hypothesis.settings.load_profile("full" if FULL else "default")
 
-#: Tests left out, by the system package that they miss, or NO_MOUNT.
-left_out = pytest.StashKey[dict[str, list[str]]]()
+#: Why a test is left out: a system package that it misses, or a right.
+MISSING = "system package missing: "
 NO_MOUNT = "mounting a file system is not permitted"
 
 
@@ -30,7 +30,6 @@ NO_MOUNT = "mounting a file system is not permitted"
 def pytest_configure(config):
     config.addinivalue_line("markers", "system(program, package): needs a program of a Debian package")
     config.addinivalue_line("markers", "mount: needs the right to mount a file system")
-    config.stash[left_out] = {}
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(random.randrange(1 << 32))
 
@@ -50,22 +49,30 @@ def pytest_collection_modifyitems(config, items):
         for mark in item.iter_markers("system"):
             program, package = mark.args
             if shutil.which(program) is None:
-                item.add_marker(pytest.mark.skip(reason=f"system package missing: {package}"))
-                config.stash[left_out].setdefault(package, []).append(item.nodeid)
+                item.add_marker(pytest.mark.skip(reason=MISSING + package))
         if item.get_closest_marker("mount") and not may_mount():
             item.add_marker(pytest.mark.skip(reason=NO_MOUNT))
-            config.stash[left_out].setdefault(NO_MOUNT, []).append(item.nodeid)
 
 
+def left_out(config) -> dict[str, list[str]]:
+    """The tests left out, by the reason. Read from their reports: several processes may run the tests."""
+    found: dict[str, list[str]] = {}
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    for report in reporter.stats.get("skipped", []) if reporter else []:
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if reason.startswith((MISSING, NO_MOUNT)):
+            found.setdefault(reason, []).append(report.nodeid)
+    return found
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session, exitstatus):
-    packages = session.config.stash[left_out].keys() - {NO_MOUNT}
-    if exitstatus == pytest.ExitCode.OK and NOTHING_LEFT_OUT and packages:
+    if exitstatus == pytest.ExitCode.OK and NOTHING_LEFT_OUT and left_out(session.config).keys() - {NO_MOUNT}:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter, config):
     seed = config.option.hypothesis_seed
     terminalreporter.line(f"random seed {seed}: repeat with --hypothesis-seed={seed}")
-    for missed, tests in config.stash[left_out].items():
-        reason = missed if missed == NO_MOUNT else f"system package {missed} is missing"
+    for reason, tests in left_out(config).items():
         terminalreporter.line(f"not run, {reason}: {', '.join(tests)}", red=True)
