@@ -50,6 +50,10 @@ class UnknownRouteError(PortdipError, ValueError):
     """A route code has no route, or there are more routes than codes."""
 
 
+class UnknownCarrierError(PortdipError, LookupError):
+    """The table has no such carrier or routing number."""
+
+
 class ImageError(PortdipError):
     """An index image cannot be used."""
 
@@ -131,6 +135,22 @@ class AnnotateError(PortdipError):
     """A file cannot be annotated: its format, its columns, or what is in them."""
 
 
+class RebuildError(PortdipError):
+    """A routing table of another system cannot be made as asked."""
+
+
+class TargetLimitError(RebuildError):
+    """A table does not fit the system it is for: too many rules, digits too long, a carrier it cannot name."""
+
+
+class WrongTableError(RebuildError):
+    """A table that was made answers otherwise than the engine; it was not published."""
+
+
+class FrontEndError(PortdipError):
+    """A front end (Polars, DuckDB, pandas) has no store to ask."""
+
+
 class ChangeError(PortdipError):
     """A change cannot be published: an operation, number, route or time in it is wrong; `where` names the row."""
 
@@ -179,6 +199,14 @@ class ServiceError(PortdipError):
     """A query process cannot begin or go on, or does not answer as one."""
 
 
+class CapacityError(PortdipError):
+    """A capacity plan or a measurement cannot be had: an input cannot be meant, or the machine has no room."""
+
+
+class BenchResultError(CapacityError):
+    """A bench result cannot be used: it is damaged, of another version, or lacks what is asked of it."""
+
+
 class PortingError(PortdipError):
     """The porting layer cannot do what was asked."""
 
@@ -197,6 +225,10 @@ class UnknownOrderError(PortingError, LookupError):
 
 class MoveRefusedError(PortingError):
     """The state of an order, or its profile, does not allow the act."""
+
+
+class ConsentMissingError(MoveRefusedError):
+    """The profile wants the subscriber's confirmation of the risks before an order is submitted, and there is none."""
 
 
 class ForbiddenActError(PortingError):
@@ -259,12 +291,24 @@ class MigrationError(PortingError):
     """A data migration cannot be begun, go on or be undone."""
 
 
+class UnknownMigrationError(MigrationError, LookupError):
+    """There is no migration of this name."""
+
+
 class MigrationPlanError(MigrationError):
     """The plan of a migration cannot be read, or says something that cannot be meant; `where` names the key."""
 
 
 class SupervisionError(PortingError):
     """A complaint, a violation or a case cannot be what was asked."""
+
+
+class UnknownRecordError(SupervisionError, LookupError):
+    """There is no such complaint, violation, case or piece of evidence, or none that may be seen."""
+
+
+class StaleRecordError(SupervisionError):
+    """A complaint or a case is not as it was seen: somebody else has changed it."""
 
 
 class ApiKeyError(PortingError):

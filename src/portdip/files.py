@@ -169,12 +169,13 @@ def remove_directory(path: Path) -> None:
         disk.rmdir(path)
 
 
-def create(path: Path) -> BinaryIO:
+def create(path: Path, mode: int = 0o666) -> BinaryIO:
     """A new file for writing, to be closed by the caller; FileExistsError if it is there.
 
-    For files inside a scratch directory: `move_directory` syncs them.
+    For files inside a scratch directory, which `move_directory` syncs, and for those that need not outlive a crash.
+    `mode` as for `write_new`.
     """
-    return _buffered(path, disk.open(path, _WRITING | os.O_EXCL))
+    return _buffered(path, disk.open(path, _WRITING | os.O_EXCL, mode))
 
 
 def remove(path: Path) -> None:
@@ -272,7 +273,8 @@ def read_into_huge_pages(path: Path) -> memoryview:
 
     with _opened(path) as handle, _naming(path):
         size = os.fstat(handle).st_size
-        area = mmap.mmap(-1, size + _HUGE_PAGE)
+        # Not shared, which mmap makes by itself: the kernel gives shared memory no transparent huge pages.
+        area = mmap.mmap(-1, size + _HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         if hasattr(mmap, "MADV_HUGEPAGE"):
             with contextlib.suppress(OSError):
                 area.madvise(mmap.MADV_HUGEPAGE)

@@ -13,6 +13,8 @@ from portdip.lookup.load import init_store
 
 IDENTITY, OTHER_IDENTITY = "11010519491231002X", "110101199003070010"
 NUMBER, OWING = 8613800000001, 8613800000002
+#: That the subscriber knows the risks, which the Chinese rules want.
+AGREED = ("--risks-confirmed", "notice 1")
 
 SUBSCRIBERS = f"""\
 number,kind,status,area,real_name,identity,name,arrears,unbilled,unbilled_agreed,contract_until,joined,bars
@@ -57,7 +59,9 @@ def country(portdip, empty, settings, tmp_path) -> Path:
 def scheduled(portdip, country) -> str:
     """The reference of an order that is due."""
     code = portdip("port", "code", country, NUMBER, "--donor", "CMCC").out.split()[0]
-    said = portdip("port", "submit", country, NUMBER, "--to", "CUCC", "--routing-number", "0B17", "--code", code)
+    said = portdip(
+        "port", "submit", country, NUMBER, "--to", "CUCC", "--routing-number", "0B17", "--code", code, *AGREED
+    )
     assert said.code == 0
     return said.out.split()[0]
 
@@ -67,7 +71,9 @@ def test_a_number_goes_from_one_carrier_to_another(portdip, country):
     code, _, until, *_ = portdip("port", "code", country, NUMBER, "--donor", "CMCC").out.split()
     assert re.fullmatch(r"\d{8}", code)
     assert until.endswith("Z")
-    said = portdip("port", "submit", country, NUMBER, "--to", "CUCC", "--routing-number", "0B17", "--code", code)
+    said = portdip(
+        "port", "submit", country, NUMBER, "--to", "CUCC", "--routing-number", "0B17", "--code", code, *AGREED
+    )
     reference, masked, state = said.out.split()[:3]
     assert (state, str(NUMBER) in said.out, masked.count("*") > 3) == ("scheduled", False, True)
     assert "CMCC" in portdip("dip", country, NUMBER).out
@@ -88,9 +94,23 @@ def test_what_speaks_against_a_port_is_told_with_its_remedy_and_exit_code_4(port
         assert "arrears: Billed charges are unpaid. Pay them." in said.out
 
 
+def test_the_risks_are_confirmed_before_a_number_is_ported(portdip, country, tmp_path):
+    code = portdip("port", "code", country, NUMBER, "--donor", "CMCC").out.split()[0]
+    submit = ("port", "submit", country, NUMBER, "--to", "CUCC", "--routing-number", "0B17", "--code", code)
+    said = portdip(*submit)
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "has not confirmed the risks" in said.err
+    (tmp_path / "signed.pdf").write_bytes(b"%PDF signed")
+    add = ("port", "evidence", "add", country, tmp_path / "signed.pdf", "--carrier", "CUCC", "--number", NUMBER)
+    kept = portdip(*add).out.strip()
+    assert "given twice" in portdip(*submit, "--consent", kept, *AGREED).err
+    reference = portdip(*submit, "--consent", kept).out.split()[0]
+    assert json.loads(portdip("port", "show", country, reference, "--json").out)["consent"] == int(kept)
+
+
 def test_a_wrong_code_is_one_line_and_leaves_no_order_behind(portdip, country):
     portdip("port", "code", country, NUMBER, "--donor", "CMCC")
-    said = portdip("port", "submit", country, NUMBER, "--to", "CUCC", "--code", "00000000")
+    said = portdip("port", "submit", country, NUMBER, "--to", "CUCC", "--code", "00000000", *AGREED)
     assert (said.code, said.err.count("\n")) == (2, 1)
     assert "code or applicant are not right" in said.err
     assert "scheduled" not in portdip("port", "list", country).out

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+from portdip.porting import prepared
 from tests.faults.disks import CHANGING, Call, WatchedDisk, in_use
 from tests.faults.processes import Child, Tell
 
@@ -49,6 +50,13 @@ def _watch_statements(points: Points) -> None:
     def statement(connection, cursor, statement, parameters, context, many):
         points.reached(f"around {statement[:60]}")
 
+    def executed(form, driver, rows):
+        points.reached(f"around {form.text[:60]}")
+        cursor = execute(form, driver, rows)
+        points.reached(f"around {form.text[:60]}")
+        return cursor
+
+    execute, prepared._Form.executed = prepared._Form.executed, executed
     event.listen(Engine, "before_cursor_execute", statement)
     event.listen(Engine, "after_cursor_execute", statement)
     event.listen(Engine, "commit", lambda connection: points.reached("before a commit"))

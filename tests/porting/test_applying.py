@@ -11,6 +11,7 @@ from portdip.errors import (
     MoveRefusedError,
     PortingError,
     PortOngoingError,
+    QuotaError,
 )
 from portdip.porting.applying import Application
 from portdip.porting.database import Database
@@ -146,6 +147,58 @@ def test_what_a_donor_knows_is_for_its_own_people(world):
             ask(desk("BETA"), world.profile, number, "ALPHA", CLAIM, "curious")
 
 
+def test_tries_are_counted_by_carrier_and_all_together_are_bounded(world):
+    number = world.subscriber(world.number())
+    code = world.code(number)
+    wrong = "00000000" if code != "00000000" else "11111111"
+
+    def tried(carrier, given=wrong):
+        with pytest.raises(AuthorizationCodeError) as refused:
+            world.submit(number, carrier, code=given)
+        return refused.value.got
+
+    assert [tried("GAMMA") for _ in range(7)] == ["wrong"] * 5 + ["blocked"] * 2
+    assert tried("GAMMA", code) == "blocked"
+    assert [tried("BETA") for _ in range(4)] == ["wrong"] * 4
+    assert world.submit(number, code=code).state is State.SCHEDULED
+
+    number = world.subscriber(world.number(1))
+    code = world.code(number)
+    form = world.profile.code.model_copy(update={"attempts_in_all": 7})
+    world.profile = world.profile.model_copy(update={"code": form})
+    assert [tried("GAMMA") for _ in range(6)] == ["wrong"] * 5 + ["blocked"]
+    assert [tried("BETA") for _ in range(3)] == ["wrong"] * 2 + ["blocked"]
+    assert tried("BETA", code) == "blocked"
+    assert world.submit(number, code=world.code(number)).state is State.SCHEDULED
+
+
+def test_a_reference_is_refused_where_the_order_has_one_already(world):
+    number = world.subscriber(world.number())
+    code = world.code(number)
+    with pytest.raises(MoveRefusedError, match="has had its reference since its code was issued"):
+        world.submit(number, code=code, reference="BETA-1")
+    order = world.submit(number, code=code)
+    assert world.submit(number, code=code, reference=order.reference) == order
+
+
+def test_another_donor_than_the_orders_is_refused_and_the_code_stays_good(world):
+    number = world.subscriber(world.number())
+    code = world.code(number)
+    with pytest.raises(MoveRefusedError, match="not that donor's"):
+        world.submit(number, code=code, donor="GAMMA")
+    assert world.submit(number, code=code, donor="ALPHA").donor == "ALPHA"
+
+
+def test_an_application_has_so_many_numbers_as_the_profile_allows(world):
+    first, second = (world.subscriber(world.number(place)) for place in range(2))
+    order = world.submit(first, code=world.code(first), batch="firm")
+    assert order.batch == "firm"
+    code = world.code(second)
+    with pytest.raises(QuotaError, match="too many numbers in one application"):
+        world.submit(second, code=code, batch="firm")
+    assert world.submit(second, code=code, batch="another").state is State.SCHEDULED
+
+
 def test_a_stranger_cannot_use_up_the_tries_of_a_code(world):
     number = world.subscriber(world.number())
     code = world.code(number)
@@ -179,15 +232,6 @@ def test_the_same_application_under_one_reference_is_one_order(world):
     assert first.state is State.AWAITING_DONOR
     with pytest.raises(PortingError, match="reference"):
         world.submit(world.number(1), reference="BETA-1")
-
-
-def test_an_application_of_many_numbers_says_of_each_what_became_of_it(world):
-    world.in_country("nl")
-    numbers = [world.number(), world.number(1), world.number() + 5000]
-    applications = [Application(number, "BETA", "B2", CLAIM, batch="firm") for number in numbers]
-    one, two, stray = world.applications.submit_batch(recipient(), world.profile, applications, "a firm moves")
-    assert (one.state, two.state, one.batch) == (State.AWAITING_DONOR, State.AWAITING_DONOR, "firm")
-    assert isinstance(stray, MoveRefusedError)
 
 
 def test_nothing_personal_is_readable_in_the_database(tmp_path, clock):

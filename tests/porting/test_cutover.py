@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from portdip import open_engine
 from portdip.errors import MoveRefusedError, PortOngoingError
@@ -188,3 +188,15 @@ def test_a_dispute_does_not_hide_what_the_network_did(layer):
     layer.move(order, Act.DISPUTE, CENTRE, disputed=True)
     layer.arrive()
     assert layer.states([order]) == [State.ACTIVE]
+
+
+def test_orders_that_are_due_are_looked_for_among_those_that_wait_only(layer, database):
+    """Each step asks for them, with years of slots that were in the table."""
+    asked = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+    layer.cut_over.begin()
+    if database.engine.dialect.name == "sqlite":
+        (query,) = [query for query in asked if "FROM orders" in query[0]]
+        with database.reading() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query[0]}", query[1]).all()
+        assert [row.detail for row in plan] == ["SEARCH orders USING INDEX ix_orders_slot (slot<?)"]

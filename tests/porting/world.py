@@ -110,7 +110,9 @@ class World:
         return self.applications.issue_code(desk(carrier), self.profile, number, carrier, claim, "at the desk").code
 
     def submit(self, number: int, to: str = "BETA", code: str = "", claim: Claim = CLAIM, **more: object) -> Order:
-        """The recipient's order."""
+        """The recipient's order, with the subscriber's confirmation where the profile wants one."""
+        if self.profile.consent is not None and "consent" not in more:
+            more = {"risks_confirmed": "notice 1"} | more
         application = Application(
             number,
             to,

@@ -72,7 +72,8 @@ def test_a_port_over_the_api_changes_the_dip(own, country):
         claim = {"number": str(NATIVE), "identity": IDENTITY}
         code = ask("desk:CM", "POST", "/codes", claim | {"donor": "CM"}).json()["code"]
         assert serving() == "CM"
-        order = ask("recipient:CT", "POST", "/orders", claim | {"code": code, "routing_number": "D100"}).json()
+        wanted = claim | {"code": code, "routing_number": "D100", "risks_confirmed": "notice 1"}
+        order = ask("recipient:CT", "POST", "/orders", wanted).json()
         soon(lambda: serving() == "CT")
         soon(lambda: ask("desk:CM", "GET", f"/orders/{order['reference']}").json()["state"] == "active")
 

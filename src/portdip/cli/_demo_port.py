@@ -73,7 +73,9 @@ def port_one(path: Path, number: int) -> list[Row]:
             issued = layer.applications.issue_code(desk, layer.profile, number, donor, _CLAIM, "demo")
             came.append(f"{issued.code}, until {issued.expires:%H:%M}")
         with told("order") as came:
-            applied = Application(number, _RECIPIENT, _ROUTING_NUMBER, _CLAIM, code=issued.code)
+            applied = Application(
+                number, _RECIPIENT, _ROUTING_NUMBER, _CLAIM, code=issued.code, risks_confirmed="demo notice"
+            )
             order = layer.applications.submit(Actor("demo", Role.RECIPIENT, _RECIPIENT), layer.profile, applied, "demo")
             assert order.slot is not None
             came.append(f"to {_RECIPIENT}, {order.state} for {order.slot:%H:%M}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,9 +16,8 @@ from portdip.cli._porting import As, Cause, StoreArgument
 if TYPE_CHECKING:
     from portdip.porting.layer import Layer
     from portdip.porting.migration.dry_run import PhaseReport, Report, Sink
-    from portdip.porting.migration.runner import Runner
+    from portdip.porting.migration.migrating import Migrating
     from portdip.porting.migration.standing import Route
-    from portdip.porting.migration.undo import Undoing
 
 migrate = typer.Typer(help="Data migration: many numbers moved by a plan.", no_args_is_help=True)
 
@@ -34,28 +32,16 @@ _ROUTES_SHOWN = 20
 _DIFFERENCES_SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Migrations:
-    """What migrates the numbers of one store."""
-
-    layer: Layer
-    runner: Runner
-    undoing: Undoing
-
-
 @contextlib.contextmanager
-def _opened(store: Path) -> Iterator[_Migrations]:
+def _opened(store: Path) -> Iterator[tuple[Layer, Migrating]]:
+    """The layer of a store, and what migrates its numbers."""
     from portdip.cli._served import Served
-    from portdip.porting.migration.runner import Runner
-    from portdip.porting.migration.undo import Undoing
-    from portdip.porting.publisher import Publisher
+    from portdip.porting.migration.migrating import Migrating
     from portdip.table.store import Store
 
     with _porting.opened(store) as layer:
         found = Store.open(store)
-        publisher = Publisher(layer.database, found.writer)
-        runner = Runner(layer.database, publisher.step, lambda: Served(found, layer.database.now()))
-        yield _Migrations(layer, runner, Undoing(layer.database, runner, publisher.step))
+        yield layer, Migrating.over(layer.database, layer.open_writer, lambda: Served(found, layer.database.now()))
 
 
 @migrate.command("plan")
@@ -70,8 +56,8 @@ def show_plan(
     from portdip.porting.migration import plan as plans
 
     found = plans.load(plan)
-    with _opened(store) as migrations, contextlib.ExitStack() as stack:
-        report = migrations.runner.dry_run(found, *([stack.enter_context(_details(details))] if details else []))
+    with _opened(store) as (_, migrating), contextlib.ExitStack() as stack:
+        report = migrating.runner.dry_run(found, *([stack.enter_context(_details(details))] if details else []))
     _print_report(report)
     if report.faults:
         raise typer.Exit(1)
@@ -89,8 +75,8 @@ def begin(
     """Take a plan on, to be run; nothing moves yet. Refused where its dry run has faults or another digest."""
     from portdip.porting.migration import plan as plans
 
-    with _opened(store) as migrations:
-        made = migrations.runner.begin(plans.load(plan), _porting.actor(as_), expected=expect)
+    with _opened(store) as (_, migrating):
+        made = migrating.runner.begin(plans.load(plan), _porting.actor(as_), expected=expect)
     print(f"migration {made.name} begun; go on with: portdip port migrate run {store} {made.name}")
 
 
@@ -104,10 +90,10 @@ def run(
     """Do what may be done of a migration now; a run that was stopped or killed is gone on with."""
     from portdip.cli import _stopping
 
-    with _opened(store) as migrations, _stopping.stopping() as stop:
+    with _opened(store) as (layer, migrating), _stopping.stopping() as stop:
         actor, told = _porting.actor(as_), ""
         while True:
-            progress = migrations.runner.run(name, actor, lambda: stop(0.0))
+            progress = migrating.runner.run(name, actor, lambda: stop(0.0))
             words = f"migration {name}: {progress.migration.state}, {progress.altered:,} altered"
             if progress.waits_until:
                 words += f", waits until {progress.waits_until.isoformat()}"
@@ -117,7 +103,7 @@ def run(
                 print(words, flush=True)
             told = words
             waits = progress.waits_until is not None or progress.held_back > 0
-            if not (wait and waits) or _stopped_until(stop, progress.waits_until, migrations.layer):
+            if not (wait and waits) or _stopped_until(stop, progress.waits_until, layer):
                 return
 
 
@@ -126,8 +112,8 @@ def check(store: StoreArgument, name: _Name, as_: As = "centre") -> None:
     """Hold what is served against what a migration meant; exit code 1 where something differs that nobody meant."""
     from portdip.porting.migration.check import check as hold
 
-    with _opened(store) as migrations:
-        findings = hold(migrations.layer.database, name, _porting.actor(as_), migrations.runner.look())
+    with _opened(store) as (layer, migrating):
+        findings = hold(layer.database, name, _porting.actor(as_), migrating.runner.look())
     explained = len(findings.differences) - len(findings.unexplained)
     unexplained = findings.unexplained
     print(f"{findings.compared:,} compared, {explained:,} changed since, {len(unexplained):,} differ")
@@ -143,8 +129,8 @@ def undo(store: StoreArgument, name: _Name, cause: Cause = "", as_: As = "centre
     """Go back to before a migration; what has changed since stays. Undoing that was stopped is gone on with."""
     from portdip.cli import _stopping
 
-    with _opened(store) as migrations, _stopping.stopping() as stop:
-        undone = migrations.undoing.undo(name, _porting.actor(as_), cause, lambda: stop(0.0))
+    with _opened(store) as (_, migrating), _stopping.stopping() as stop:
+        undone = migrating.undoing.undo(name, _porting.actor(as_), cause, lambda: stop(0.0))
     words = f"{undone.restored:,} restored, {undone.left_alone:,} left alone"
     print(f"migration {name}: {undone.migration.state}, {words}")
 

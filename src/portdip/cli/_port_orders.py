@@ -110,10 +110,21 @@ def submit(
         int | None,
         typer.Option(help="Id of the evidence that the subscriber was told the risks and agreed.", show_default=False),
     ] = None,
+    risks_confirmed: Annotated[
+        str,
+        typer.Option(
+            help="The subscriber was shown this version of the notice of risks and agrees: keeps the evidence of it.",
+            metavar="NOTICE",
+            show_default=False,
+        ),
+    ] = "",
     wished: Moment = None,
     as_: AsOwn = "",
 ) -> None:
-    """Submit a port order, and say what became of it. Exit code 4 if it was rejected."""
+    """Submit a port order, and say what became of it. Exit code 4 if it was rejected.
+
+    Where the profile wants the subscriber's confirmation of the risks (cn), say --risks-confirmed or --consent.
+    """
     from portdip.number import parse
     from portdip.porting.applying import Application
     from portdip.porting.eligibility import Claim
@@ -126,6 +137,7 @@ def submit(
         Claim(identity, name),
         code=code,
         consent=consent,
+        risks_confirmed=risks_confirmed,
         reference=reference,
         wished=wished,
     )

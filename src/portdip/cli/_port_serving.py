@@ -108,21 +108,28 @@ def serve(
 
     from portdip import settings
     from portdip.access import addresses, logging
+    from portdip.access.http import docs_page
     from portdip.access.http.server import server_config
-    from portdip.porting.api.app import application
+    from portdip.cli._served import Served
+    from portdip.porting.api.app import DocsPage, application
     from portdip.porting.api.webhooks import Deliveries
     from portdip.porting.notices import Notices
     from portdip.porting.text_senders import sender_of
+    from portdip.table.store import Store
 
     chosen = settings.load()
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(contextlib.closing(addresses.bound(one, socket.SOCK_STREAM))) for one in address]
+        found = Store.open(store)
         layer = stack.enter_context(_porting.opened(store))
         logging.configure()
         getLogger("httpx").setLevel(WARNING)  # it tells every URL that is posted to
         servers: list[uvicorn.Server] = []
         sender = sender_of(chosen.porting.sms)
-        app = application(layer, sender, lambda: servers[0].should_exit)
+        docs = DocsPage(docs_page.PAGE, docs_page.HEADERS)
+        app = application(
+            layer, sender, lambda: Served(found, layer.database.now()), docs, lambda: servers[0].should_exit
+        )
         servers.append(uvicorn.Server(server_config(chosen.access.http_server, app)))
         deliveries = stack.enter_context(contextlib.closing(Deliveries(layer.database, layer.vault, chosen.porting)))
         stack.enter_context(_delivering("webhooks", deliveries.step))

@@ -29,7 +29,10 @@ def add_evidence(
     file: Annotated[Path, typer.Argument(help="The content.", metavar="FILE", show_default=False)],
     carrier: Annotated[str, typer.Option(help="The carrier that took it.", metavar="CARRIER", show_default=False)],
     kind: Annotated[str, typer.Option(help="Such as consent, authority, document.")] = "risk-confirmation",
-    number: Annotated[str | None, typer.Option(help="The number that it is about.", show_default=False)] = None,
+    number: Annotated[
+        str | None,
+        typer.Option(help="The number that it is about; an order rests on one about its number.", show_default=False),
+    ] = None,
     wording: Annotated[str, typer.Option(help="The version of the notice that was shown.", show_default=False)] = "",
     media_type: Annotated[str, typer.Option(help="The type of the content.")] = "application/octet-stream",
     as_: As = "centre",
@@ -108,10 +111,10 @@ def move_complaint(
 @complaints.command("list")
 def list_complaints(store: StoreArgument, carrier: _Carrier, limit: _Limit = 50) -> None:
     """List the complaints about a carrier, the newest first."""
-    from portdip.porting.supervision.complaints import about
+    from portdip.porting.supervision.complaints import newest
 
     with _porting.opened(store) as layer, layer.database.reading() as connection:
-        found = about(connection, carrier, limit)
+        found = newest(connection, limit, carrier=carrier)
     for one in found:
         late = f"  late: {', '.join(one.late)}" if one.late else ""
         print(f"{one.reference}  {one.stage}{_until(one.due)}  {one.topic}{late}")
@@ -155,10 +158,10 @@ def search_violations(
 @violations.command("list")
 def list_violations(store: StoreArgument, carrier: _Carrier, limit: _Limit = 50) -> None:
     """List the findings against a carrier, the newest first."""
-    from portdip.porting.supervision.violations import against
+    from portdip.porting.supervision.violations import newest
 
     with _porting.opened(store) as layer, layer.database.reading() as connection:
-        found = against(connection, carrier, limit)
+        found = newest(connection, limit, carrier=carrier)
     for one in found:
         print(f"{one.id}  {one.code}  {one.status}  {one.rule or 'reported'}  {one.finding}")
 
@@ -228,12 +231,12 @@ def take_measure(
 
 
 @cases.command("list")
-def list_cases(store: StoreArgument, carrier: _Carrier) -> None:
+def list_cases(store: StoreArgument, carrier: _Carrier, limit: _Limit = 50) -> None:
     """List the cases against a carrier, the newest first, with the measures taken."""
-    from portdip.porting.supervision.cases import against, measures_of
+    from portdip.porting.supervision.cases import measures_of, newest
 
     with _porting.opened(store) as layer, layer.database.reading() as connection:
-        for one in against(connection, carrier):
+        for one in newest(connection, limit, carrier=carrier):
             print(f"{one.reference}  {one.state}{_until(one.due)}")
             for taken in measures_of(connection, one):
                 money = f"  {taken.amount} {taken.currency}" if taken.amount else ""

@@ -33,8 +33,12 @@ def restore(
         Path | None, typer.Option(help="The file of the backup's key.", metavar="FILE", show_default=False)
     ] = None,
 ) -> None:
-    """Make a store of a backup: its newest state, or an earlier one. Everything is checked on the way."""
-    from portdip.cli import _terminal
+    """Make a store of a backup: its newest state, or an earlier one. Everything is checked on the way.
+
+    The porting database, where the backup has it, comes as of its newest copy that tells of no later delta. What was
+    done in it after that copy is lost; what was published of that is in the chain.
+    """
+    from portdip.cli import _companions, _terminal
     from portdip.exchange.encryption import FileKey
     from portdip.lookup.load import write_image
     from portdip.table.depot import open_backup
@@ -44,10 +48,12 @@ def restore(
         raise typer.BadParameter("give a sequence or a time, not both", param_hint="--at")
     location = open_backup(backup, FileKey.read(decrypt_key) if decrypt_key else None)
     began = time.monotonic()
-    restored = restore_store(store, location, write_image, to_sequence, at)
+    restored = restore_store(store, location, write_image, to_sequence, at, _companions.names())
     for error in restored.passed_over:
         _terminal.errors().print(f"portdip: passed over: {error}", style="yellow", markup=False, soft_wrap=True)
     head = restored.head
     print(f"restored {store} in {time.monotonic() - began:.2f} s: dataset {head.dataset}, sequence {head.sequence}")
     print(f"digest   {head.digest}")
     print(f"snapshot {restored.snapshot}, last change made {head.created.isoformat()}")
+    for line in _companions.told_of_restored(store, restored.companions, restored.companion_files):
+        print(line)

@@ -11,13 +11,13 @@ Before it is submitted an order keeps nobody from the number: who applies anew r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, select
 
 from portdip import number as numbers
 from portdip.errors import (
@@ -26,16 +26,16 @@ from portdip.errors import (
     MoveRefusedError,
     PortingError,
     PortOngoingError,
-    QuotaError,
     UnknownOrderError,
 )
-from portdip.porting import codes, resources
+from portdip.porting import admission, codes, consent, resources
 from portdip.porting.actor import CARRIER_ROLES, SYSTEM, Actor
 from portdip.porting.codes import Verdict
 from portdip.porting.database import Database, Transaction
 from portdip.porting.donor_systems import DonorSystems, Subscriber
 from portdip.porting.eligibility import Claim, Review, Standing, review
 from portdip.porting.orders import Order, Orders
+from portdip.porting.prepared import Prepared, insert_of
 from portdip.porting.privacy import Vault
 from portdip.porting.profile import Check, Profile
 from portdip.porting.states import UNSUBMITTED, Act, State
@@ -57,9 +57,11 @@ class IssuedCode:
 class Application:
     """What a recipient submits for one number.
 
-    `routing_number` is what will reach the recipient. `donor` need not be said: it is who serves the number. `consent`
-    is the id of the evidence that the subscriber was told the risks and agreed; `reference` an id that the recipient
-    gives the order, where it is the one to open it; '' for one of ours. `batch` joins the orders of one application.
+    `routing_number` is what will reach the recipient. `donor` need not be said: it is who serves the number. That the
+    subscriber was told the risks and agreed is said by `consent`, the id of the evidence of it, or by
+    `risks_confirmed`, the version of the notice that was confirmed just now (`portdip.porting.consent`). `reference` is
+    an id that the recipient gives the order, where it is the one to open it; '' for one of ours. `batch` joins the
+    orders of one application.
     """
 
     number: int
@@ -72,6 +74,7 @@ class Application:
     area: str = ""
     wished: datetime | None = None
     consent: int | None = None
+    risks_confirmed: str = ""
     reference: str = ""
     batch: str = ""
     language: str = ""
@@ -152,7 +155,8 @@ class Applications:
 
         An order that the centre rejects is there, with its reasons. Raises AuthorizationCodeError (a wrong try has
         then been counted), PortOngoingError, MoveRefusedError for a number that nobody serves or a routing number
-        that is none, QuotaError, SupervisionError for a `consent` that is no evidence of the recipient's. The same
+        that is none or a `reference` where the order has one already, ConsentMissingError, SupervisionError for a
+        `consent` that is not of this port, QuotaError for a slot or for too many numbers in one `batch`. The same
         application under the same reference is the same order.
         """
         _check_acts_for(actor, application.recipient)
@@ -164,6 +168,9 @@ class Applications:
             known = self._known(tx, actor, application)
             if known is not None:
                 return known
+            admission.check_reference(profile, application.reference)
+            consent.check_given(profile, application.consent, application.risks_confirmed)
+            admission.check_batch(tx, profile, application.recipient, application.batch)
             if profile.deciding.by == "code":
                 order, verdict = self._with_code(tx, actor, profile, application)
             else:
@@ -172,27 +179,23 @@ class Applications:
                 return self._submitted(tx, order, actor, profile, application, cause)
         raise codes.refusal(verdict)
 
-    def submit_batch(
-        self, actor: Actor, profile: Profile, applications: Sequence[Application], cause: str
-    ) -> list[Order | PortingError]:
-        """The orders of one application for several numbers, each on its own: an order, or why there is none."""
-        limit = profile.quotas.batch
-        if limit and len(applications) > limit:
-            raise QuotaError("too many numbers at once", expected=f"at most {limit}", got=str(len(applications)))
-        done: list[Order | PortingError] = []
-        for application in applications:
-            try:
-                done.append(self.submit(actor, profile, application, cause))
-            except PortingError as error:
-                done.append(error)
-        return done
-
     def _submitted(
         self, tx: Transaction, order: Order, actor: Actor, profile: Profile, application: Application, cause: str
     ) -> Order:
-        if application.consent is not None:
-            kind = evidence.Kind.RISK_CONFIRMATION
-            evidence.check(tx.connection, application.consent, carrier=application.recipient, kind=kind)
+        if application.donor not in ("", order.donor):
+            raise MoveRefusedError("the number is not that donor's", where=numbers.mask(order.number))
+        kept = consent.of_order(
+            tx,
+            self._vault,
+            profile,
+            actor,
+            order,
+            application.recipient,
+            application.consent,
+            application.risks_confirmed,
+            self._orders.of_number(tx.connection, order.number) if application.consent is not None else (),
+        )
+        joined = {"batch": application.batch} if application.batch != order.batch else {}
         order = self._orders.move(
             tx,
             order,
@@ -204,8 +207,9 @@ class Applications:
             reseller=application.reseller,
             area=application.area or order.area,
             wished=application.wished,
-            consent=application.consent,
+            consent=kept,
             submitted=tx.now,
+            **joined,
         )
         order = self._orders.move(tx, order, Act.VALIDATE, SYSTEM, cause)
         reasons = self._against(tx, order, profile)
@@ -245,7 +249,7 @@ class Applications:
             raise _ongoing(order, actor)
         assert profile.code is not None
         identity = application.claim.identity
-        verdict = codes.check(tx, self._vault, profile.code, order, identity, application.code)
+        verdict = codes.check(tx, self._vault, profile.code, order, application.recipient, identity, application.code)
         if verdict is not Verdict.VALID:
             told = {"number": str(order.number), "verdict": verdict.value}
             rule = f"{profile.name}: code"
@@ -275,8 +279,8 @@ class Applications:
         """The order of this applicant at the donor, open already or new."""
         order = self._orders.open_of(tx, number)
         if order is not None and order.state in UNSUBMITTED and order.donor == donor:
-            kept = tx.connection.execute(_APPLICANT, {"of_order": order.id}).scalar_one_or_none()
-            if kept is not None and self._vault.is_identity(claim.identity, kept):
+            kept = _APPLICANT.first(tx.connection, of_order=order.id)
+            if kept is not None and self._vault.is_identity(claim.identity, kept.identity):
                 return order
         return self._opened(tx, actor, profile, number, donor, claim, cause)
 
@@ -321,8 +325,14 @@ class Applications:
     def _keep_applicant(self, tx: Transaction, order: Order, claim: Claim, language: str) -> None:
         identity = self._vault.identity(claim.identity)
         sealed = self._vault.seal(claim.name, applicant_context(order.id)) if claim.name else None
-        row = {"order_id": order.id, "identity": identity.hash, "identity_last4": identity.last4}
-        tx.connection.execute(insert(APPLICANTS), {**row, "name": sealed, "language": language})
+        row = {
+            "order_id": order.id,
+            "identity": identity.hash,
+            "identity_last4": identity.last4,
+            "name": sealed,
+            "language": language,
+        }
+        insert_of(APPLICANTS, frozenset(row)).run(tx.connection, [row])
 
     def _review(
         self, tx: Transaction, profile: Profile, donor: str, subscriber: Subscriber | None, number: int, claim: Claim
@@ -358,7 +368,7 @@ _ROUTING_NUMBER = re.compile("[0-9A-F]{0,16}")
 #: Checks that the centre makes of a submitted order; the others are the donor's, in its answer or its code.
 _OF_OUR_RECORDS = frozenset({Check.DONOR, Check.FREEZE})
 
-_APPLICANT = select(APPLICANTS.c.identity).where(APPLICANTS.c.order_id == bindparam("of_order"))
+_APPLICANT = Prepared(select(APPLICANTS.c.identity).where(APPLICANTS.c.order_id == bindparam("of_order")))
 
 
 def _check_acts_for(actor: Actor, carrier: str) -> None:

@@ -24,6 +24,7 @@ from portdip.errors import AuditError
 from portdip.exchange.keys import SigningKey, TrustedKey
 from portdip.porting.audit_record import BEGINNING, details_digest, digest
 from portdip.porting.database import Database, Transaction
+from portdip.porting.prepared import Prepared
 from portdip.porting.tables.audit import AUDIT, AUDIT_HEAD, AUDIT_SIGNATURES
 
 _PREFIX = b"portdip audit head\0"
@@ -147,8 +148,10 @@ def export(database: Database, file: BinaryIO, first: int = 1, subject: str = ""
 
 def of_subject(connection: Connection, subject: str) -> list[dict[str, Any]]:
     """The records of one subject, such as an order's reference, in order."""
-    query = select(AUDIT).where(AUDIT.c.subject == subject).order_by(AUDIT.c.sequence)
-    return [dict(row._mapping) for row in connection.execute(query)]
+    return [row._asdict() for row in _OF_SUBJECT.all(connection, subject=subject)]
+
+
+_OF_SUBJECT = Prepared(select(AUDIT).where(AUDIT.c.subject == bindparam("subject")).order_by(AUDIT.c.sequence))
 
 
 def erase_details(tx: Transaction, sequences: Iterable[int]) -> int:

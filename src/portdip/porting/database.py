@@ -22,7 +22,7 @@ from typing import Any, Self
 
 import orjson
 import sqlalchemy
-from sqlalchemy import Connection, Engine, Table, event, select, text, update
+from sqlalchemy import Connection, Engine, Table, bindparam, event, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -31,26 +31,38 @@ from portdip.porting import schema
 from portdip.porting.actor import Actor
 from portdip.porting.audit_record import BEGINNING, Entry
 from portdip.porting.clock import Clock, SystemClock
-from portdip.porting.moment import from_microseconds
+from portdip.porting.moment import Moment
+from portdip.porting.prepared import Asked, Prepared, insert_of, run_together
 from portdip.porting.tables.audit import AUDIT, AUDIT_HEAD
 from portdip.porting.turns import Turns
 
 _BUSY_MS = 30_000
 
+#: How SQLite begins a transaction that may write, and one that only reads. PostgreSQL's driver begins by itself.
+_BEGIN, _BEGIN_READING = (Prepared(text(begin)) for begin in ("BEGIN IMMEDIATE", "BEGIN"))
+_COMMIT = Prepared(text("COMMIT"))
+
 #: PostgreSQL's own clock, as microseconds since 1970.
-_CLOCK = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)")
+_CLOCK = Prepared(
+    text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) AS now").columns(now=Moment)
+)
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
-_HEAD = select(AUDIT_HEAD.c.sequence, AUDIT_HEAD.c.digest).with_for_update()
-_NEW_HEAD = update(AUDIT_HEAD)
+_HEAD = Prepared(select(AUDIT_HEAD.c.sequence, AUDIT_HEAD.c.digest).with_for_update())
+_NEW_HEAD = Prepared(
+    update(AUDIT_HEAD)
+    .where(AUDIT_HEAD.c.sequence == bindparam("old_sequence"), AUDIT_HEAD.c.digest == bindparam("old_digest"))
+    .values(sequence=bindparam("sequence"), digest=bindparam("digest"))
+)
 
 
 class Transaction:
     """One transaction that may write; made by `Database.transaction`."""
 
-    def __init__(self, connection: Connection, clock: Clock | None) -> None:
+    def __init__(self, connection: Connection, clock: Clock | None, seen: _Seen) -> None:
         self.connection = connection
         self._clock = clock
+        self._seen = seen
         self._entries: list[Entry] = []
         self._appended: dict[Table, list[Mapping[str, Any]]] = {}
 
@@ -62,7 +74,8 @@ class Transaction:
         """
         if self._clock is not None:
             return self._clock.now()
-        return from_microseconds(self.connection.execute(_CLOCK).scalar_one())
+        moment: datetime = _CLOCK.first(self.connection).now
+        return moment
 
     def audit(
         self,
@@ -91,21 +104,48 @@ class Transaction:
     def write_appended(self) -> None:
         """Write what was recorded and appended so far. Until the commit no other transaction can do so.
 
-        Called at the end of the transaction; before that only where the ids of appended rows are wanted.
+        For where the ids of appended rows are wanted before the end of the transaction.
         """
+        self._write()
+
+    def commit(self) -> None:
+        """Write the rest, and commit."""
+        self._write((_COMMIT, [{}]))
+
+    def _write(self, *then: Asked) -> None:
         if not self._entries and not self._appended:
             return
-        sequence, digest = self.connection.execute(_HEAD).one()
-        rows = []
-        for number, entry in enumerate(self._entries, start=sequence + 1):
-            rows.append(entry.row(number, digest))
-            digest = rows[-1]["digest"]
-        if rows:
-            self.connection.execute(AUDIT.insert(), rows)
-            self.connection.execute(_NEW_HEAD, {"sequence": sequence + len(rows), "digest": digest})
-        for table, appended in self._appended.items():
-            self.connection.execute(table.insert(), appended)
+        inserts: list[Asked] = [(insert_of(table, frozenset(rows[0])), rows) for table, rows in self._appended.items()]
+        if self._entries:
+            records = self._records()
+            inserts.append((insert_of(AUDIT, frozenset(records[0])), records))
+        else:
+            _HEAD.first(self.connection)
+        run_together(self.connection, [*inserts, *then])
         self._entries, self._appended = [], {}
+
+    def _records(self) -> list[dict[str, Any]]:
+        """The rows of what was recorded; the head is moved to the last of them, and ours until the commit.
+
+        Nearly always it still is where this process saw it last. Where it has moved on, it is locked and read.
+        """
+        head = self._seen.head
+        while True:
+            rows, digest = [], head[1]
+            for number, entry in enumerate(self._entries, start=head[0] + 1):
+                rows.append(entry.row(number, digest))
+                digest = rows[-1]["digest"]
+            self._seen.head = (rows[-1]["sequence"], digest)
+            moved = {"sequence": rows[-1]["sequence"], "digest": digest, "old_sequence": head[0], "old_digest": head[1]}
+            if _NEW_HEAD.run(self.connection, [moved]):
+                return rows
+            head = _HEAD.first(self.connection)
+
+
+class _Seen:
+    """The head of the audit chain, sequence and digest, as this process saw it last."""
+
+    head: tuple[int, bytes] = (0, BEGINNING)
 
 
 class Database:
@@ -115,6 +155,7 @@ class Database:
         self.engine = engine
         self._clock = clock
         self._turns: Turns | None = None
+        self._seen = _Seen()
 
     @classmethod
     def open(cls, url: str, clock: Clock | None = None) -> Self:
@@ -134,7 +175,7 @@ class Database:
                     connection.execute(AUDIT_HEAD.insert().values(id=1, sequence=0, digest=BEGINNING))
             file = engine.url.database if engine.dialect.name == "sqlite" else ""
             if file and file != ":memory:":
-                database._turns = Turns(Path(file))
+                database._turns = Turns(Path(file), _BUSY_MS / 1000)
         except BaseException:
             engine.dispose()
             raise
@@ -158,9 +199,9 @@ class Database:
         """
         turn = self._turns.next() if self._turns is not None else contextlib.nullcontext()
         with turn, _failing(self.engine), self.engine.begin() as connection:
-            transaction = Transaction(connection, self._clock)
+            transaction = Transaction(connection, self._clock, self._seen)
             yield transaction
-            transaction.write_appended()
+            transaction.commit()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -169,14 +210,16 @@ class Database:
             if connection.dialect.name == "postgresql":
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             else:
-                connection = connection.execution_options(portdip_begin="BEGIN")
+                connection = connection.execution_options(portdip_begin=_BEGIN_READING)
             with connection.begin():
                 yield connection
 
     def now(self) -> datetime:
         """The moment by the database's clock, in UTC."""
+        if self._clock is not None:
+            return self._clock.now()
         with self.reading() as connection:
-            return Transaction(connection, self._clock).now
+            return Transaction(connection, None, self._seen).now
 
 
 def _engine(url: str) -> Engine:
@@ -187,7 +230,11 @@ def _engine(url: str) -> Engine:
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             raise DatabaseError("no such kind of database", got=parsed.drivername, expected="sqlite or postgresql")
         engine = sqlalchemy.create_engine(
-            parsed, json_serializer=_json, json_deserializer=orjson.loads, hide_parameters=True
+            parsed,
+            json_serializer=_json,
+            json_deserializer=orjson.loads,
+            hide_parameters=True,
+            paramstyle="qmark" if parsed.get_backend_name() == "sqlite" else "format",
         )
     except (SQLAlchemyError, ImportError) as error:
         raise DatabaseError(
@@ -217,7 +264,7 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("portdip_begin", "BEGIN IMMEDIATE"))
+    connection.get_execution_options().get("portdip_begin", _BEGIN).run(connection, [{}])
 
 
 @contextlib.contextmanager

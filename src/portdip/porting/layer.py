@@ -34,8 +34,9 @@ from portdip.porting.supervision.standing import may_port_in
 from portdip.porting.timers import Timers
 from portdip.settings.porting import Porting
 
-_DATABASE = "porting.db"
-_KEYS = "porting-keys.json"
+#: Their names there.
+DATABASE_FILE = "porting.db"
+KEYS_FILE = "porting-keys.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Layer:
     after: AfterPort
     timers: Timers
     cut_over: CutOver
+    open_writer: OpenWriter
 
     @classmethod
     @contextlib.contextmanager
@@ -68,9 +70,11 @@ class Layer:
             chosen = profiles.load(settings.profile)
             url = settings.database_url
             database = stack.enter_context(
-                Database.open(f"sqlite:///{directory / _DATABASE}" if url is None else url.get_secret_value(), clock)
+                Database.open(
+                    f"sqlite:///{directory / DATABASE_FILE}" if url is None else url.get_secret_value(), clock
+                )
             )
-            vault = Vault.open(settings.privacy, directory / _KEYS)
+            vault = Vault.open(settings.privacy, directory / KEYS_FILE)
             remote = {
                 carrier: stack.enter_context(contextlib.closing(RemoteDonorSystem(system, vault, carrier)))
                 for carrier, system in settings.donor_systems.items()
@@ -93,6 +97,7 @@ class Layer:
                     Publisher(database, open_writer),
                     timedelta(seconds=settings.node_limit_seconds),
                 ),
+                open_writer=open_writer,
             )
 
     def step(self) -> Progress:

@@ -18,7 +18,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select
+from sqlalchemy import ColumnElement, Connection
 from sqlalchemy.exc import IntegrityError
 
 from portdip.errors import (
@@ -32,6 +32,7 @@ from portdip.errors import (
 from portdip.porting import order_statements
 from portdip.porting.actor import CARRIER_ROLES, Actor, Role
 from portdip.porting.database import Transaction
+from portdip.porting.prepared import Prepared
 from portdip.porting.profile import Profile
 from portdip.porting.states import ACTIVE, MOVES, OPEN, ROLES, Act, State
 from portdip.porting.tables.orders import EVENTS, ORDERS
@@ -101,7 +102,7 @@ class Order:
 
 
 _FIXED = frozenset(
-    {"id", "reference", "kind", "profile", "number", "batch", "state", "revision", "is_open", "is_active"}
+    {"id", "reference", "kind", "profile", "number", "state", "revision", "is_open", "is_active"}
     | {"opened", "changed"}
 )
 #: What a move may set besides the state.
@@ -142,7 +143,7 @@ class Orders:
 
         Raises UnknownOrderError, and StaleOrderError where it is not at the `revision` given.
         """
-        order = _first(tx.connection, order_statements.BY_REFERENCE.with_for_update(), reference=reference)
+        order = _first(tx.connection, order_statements.LOCKED, reference=reference)
         if order is None:
             raise UnknownOrderError("no such order", got=reference)
         if revision is not None and order.revision != revision:
@@ -166,7 +167,7 @@ class Orders:
 
     def of_number(self, connection: Connection, number: int) -> list[Order]:
         """All orders of a number, the newest first."""
-        return [_order(row) for row in connection.execute(order_statements.OF_NUMBER, {"number": number})]
+        return [_order(row) for row in order_statements.OF_NUMBER.all(connection, number=number)]
 
     def where(
         self, connection: Connection, *conditions: ColumnElement[bool], limit: int, lock: bool = False
@@ -182,7 +183,7 @@ class Orders:
 
     def next_version(self, tx: Transaction, number: int) -> int:
         """The version id that the next thing said of a number gets."""
-        return int(tx.connection.execute(order_statements.NEXT_VERSION, {"of_number": number}).scalar_one())
+        return int(order_statements.NEXT_VERSION.first(tx.connection, of_number=number).version)
 
     def open(self, tx: Transaction, actor: Actor, cause: str, **values: Any) -> Order:
         """A new order in the state draft.
@@ -212,7 +213,7 @@ class Orders:
             "changed": tx.now,
         }
         try:
-            made = tx.connection.execute(order_statements.insert_of(frozenset(row)), row).one()
+            made = order_statements.insert_of(frozenset(row)).first(tx.connection, **row)
         except IntegrityError as error:
             raise _not_unique(error, row["reference"]) from error
         order = _order(made)
@@ -315,7 +316,7 @@ class Orders:
 
     def _update(self, tx: Transaction, columns: frozenset[str], rows: list[dict[str, Any]]) -> None:
         try:
-            count = tx.connection.execute(order_statements.update_of(columns), rows).rowcount
+            count = order_statements.update_of(columns).run(tx.connection, rows)
         except IntegrityError as error:
             raise _not_unique(error, "") from error
         if count != len(rows):
@@ -352,16 +353,20 @@ _EVERY_MOVE = frozenset({"state", "revision", "is_open", "is_active", "changed",
 _BEFORE_RECIPIENT = frozenset({State.DRAFT, State.QUERIED, State.CODE_ISSUED, State.CODE_EXPIRED, State.CANCELLED})
 
 
-def _first(connection: Connection, query: Select[Any], **values: object) -> Order | None:
-    row = connection.execute(query, values).first()
+def _first(connection: Connection, query: Prepared, **values: object) -> Order | None:
+    row = query.first(connection, **values)
     return None if row is None else _order(row)
 
 
-def _order(row: Row[Any]) -> Order:
-    values = dict(row._mapping)
-    values["kind"], values["state"] = Kind(values["kind"]), State(values["state"])
-    values["reasons"] = tuple(values["reasons"])
-    return Order(**values)
+def _order(row: Sequence[Any]) -> Order:
+    """The order of a row of the table, whose columns are in the order of the fields."""
+    values = list(row)
+    values[_KIND], values[_STATE] = Kind(values[_KIND]), State(values[_STATE])
+    values[_REASONS] = tuple(values[_REASONS])
+    return Order(*values)
+
+
+_KIND, _STATE, _REASONS = (ORDERS.columns.keys().index(name) for name in ("kind", "state", "reasons"))
 
 
 def _told(values: Mapping[str, Any]) -> dict[str, Any]:

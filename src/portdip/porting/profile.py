@@ -122,7 +122,25 @@ class CodeForm(_Section):
     length: int = Field(ge=6, le=16)
     lifetime: Duration
     areas: dict[str, Duration] = Field(default_factory=dict, description="Other lifetimes, by area.")
-    attempts: int = Field(default=5, ge=1, description="Wrong codes for an order before the right one is blocked.")
+    attempts: int = Field(
+        default=5, ge=1, description="Wrong tries of a carrier before the right one is no good to it."
+    )
+    attempts_in_all: int = Field(default=20, ge=1, description="Of all carriers, before it is no good to anybody.")
+    source: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_carrier_does_not_block_all(self) -> Self:
+        if self.attempts_in_all <= self.attempts:
+            raise ValueError(
+                "`attempts_in_all` must be more than `attempts`: one carrier must not block a code for all"
+            )
+        return self
+
+
+class Consent(_Section):
+    """What a subscriber must have agreed to before an order is submitted; the order names the evidence of it."""
+
+    risks: bool = Field(description="That they were told the risks and losses, and confirm (`risk-confirmation`).")
     source: str = Field(min_length=1)
 
 
@@ -243,6 +261,7 @@ class Profile(_Section):
     calendar: Calendar
     deciding: Deciding
     code: CodeForm | None = None
+    consent: Consent | None = None
     slots: Slots
     quotas: Quotas
     after_port: AfterPort

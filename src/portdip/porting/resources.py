@@ -31,10 +31,13 @@ from portdip.exchange.changes import Operation
 from portdip.porting import outbox
 from portdip.porting.actor import Actor, Role
 from portdip.porting.database import Transaction
+from portdip.porting.prepared import Prepared
 from portdip.porting.tables.orders import ORDERS
 from portdip.porting.tables.ranges import RANGES
 
-_RANGE_OF = select(RANGES).where(RANGES.c.first <= bindparam("number")).order_by(RANGES.c.first.desc()).limit(1)
+_RANGE_OF = Prepared(
+    select(RANGES).where(RANGES.c.first <= bindparam("number")).order_by(RANGES.c.first.desc()).limit(1)
+)
 _MAY_CHANGE = (Role.CENTRE, Role.REGULATOR, Role.SYSTEM)
 
 
@@ -173,7 +176,7 @@ def release_due(tx: Transaction, actor: Actor) -> list[Range]:
 
 def range_of(tx: Transaction, number: int) -> Range | None:
     """The range that has this number, None if none has."""
-    row = tx.connection.execute(_RANGE_OF, {"number": number}).first()
+    row = _RANGE_OF.first(tx.connection, number=number)
     return _range(row) if row is not None and row.last >= number else None
 
 

@@ -28,7 +28,7 @@ from portdip.porting.audit import erase_details
 from portdip.porting.database import Database, Transaction
 from portdip.porting.profile import Profile
 from portdip.porting.tables.audit import AUDIT
-from portdip.porting.tables.codes import CODES
+from portdip.porting.tables.codes import CODE_TRIES, CODES
 from portdip.porting.tables.orders import APPLICANTS, ORDERS
 from portdip.porting.tables.supervision import EVIDENCE
 
@@ -92,6 +92,8 @@ class Retention:
             tx.connection.execute(delete(APPLICANTS).where(APPLICANTS.c.order_id.in_(ids)))
             # By number, too, of which there is an index.
             of_orders = CODES.c.number.in_([row.number for row in due]) & CODES.c.order_id.in_(ids)
+            erased = select(CODES.c.id).where(of_orders)
+            tx.connection.execute(delete(CODE_TRIES).where(CODE_TRIES.c.code_id.in_(erased)))
             tx.connection.execute(delete(CODES).where(of_orders))
             told = select(AUDIT.c.sequence).where(
                 AUDIT.c.subject.in_([row.reference for row in due]), AUDIT.c.details != ""

@@ -7,11 +7,13 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from portdip.access.http.docs_page import HEADERS, PAGE
+from portdip.cli._served import Served
 from portdip.lookup.load import init_store
 from portdip.porting import resources
 from portdip.porting.actor import CARRIER_ROLES, Role
 from portdip.porting.api import keys
-from portdip.porting.api.app import application
+from portdip.porting.api.app import DocsPage, application
 from portdip.porting.clock import VirtualClock
 from portdip.porting.layer import Layer
 from portdip.porting.subscribers import COLUMNS, import_csv
@@ -39,7 +41,7 @@ class Api:
     def __init__(self, layer, store, clock, runner):
         self.layer, self.store, self.clock = layer, store, clock
         self.texts = Texts()
-        self.app = application(layer, self.texts)
+        self.app = application(layer, self.texts, lambda: Served(store, clock.now()), DocsPage(PAGE, HEADERS))
         self.runner = runner
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://api")
@@ -79,7 +81,7 @@ class Api:
         """A submission with a good code."""
         claim = self.claim()
         of_claim = {name: claim[name] for name in ("number", "identity", "name")}
-        return of_claim | {"code": self.code(claim), "routing_number": "B2"} | changes
+        return of_claim | {"code": self.code(claim), "routing_number": "B2", "risks_confirmed": "notice 1"} | changes
 
     def scheduled(self):
         """A new order of BETA for a number of ALPHA, as the API shows it."""

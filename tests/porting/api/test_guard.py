@@ -11,6 +11,7 @@ from portdip.errors import ApiKeyError
 from portdip.porting.acting import Deed, may
 from portdip.porting.actor import Role
 from portdip.porting.api import keys
+from portdip.porting.supervision import complaints
 from portdip.porting.tables.access import REQUESTS
 from tests.porting.api.conftest import ROLES
 from tests.porting.world import CENTRE
@@ -33,6 +34,31 @@ MAY = {
     "POST /orders/{reference}/reversal/approve": {"donor", "recipient"} | C | R,
     "POST /orders/{reference}/reversal/refuse": {"donor", "recipient"} | C | R,
     "POST /orders/{reference}/correction": C | R,
+    "POST /orders/batch": {"desk", "recipient"},
+    "POST /complaints": {"desk"} | C | R,
+    "GET /complaints": ALL,
+    "GET /complaints/{reference}": ALL,
+    "POST /complaints/{reference}/deeds/{deed}": ALL,
+    "POST /violations": ALL,
+    "POST /violations/search": C | R,
+    "GET /violations": ALL,
+    "GET /violations/{identifier}": ALL,
+    "POST /violations/{identifier}/decision": R,
+    "POST /cases": R,
+    "GET /cases": ALL,
+    "GET /cases/{reference}": ALL,
+    "POST /cases/{reference}/measures/{measure}": R,
+    "POST /evidence": ALL,
+    "GET /evidence": ALL,
+    "GET /evidence/{identifier}": ALL,
+    "GET /evidence/{identifier}/content": ALL,
+    "GET /migrations": C | R,
+    "POST /migrations": C,
+    "POST /migrations/dry-run": C,
+    "GET /migrations/{name}": C | R,
+    "POST /migrations/{name}/run": C,
+    "POST /migrations/{name}/check": C,
+    "POST /migrations/{name}/undo": C,
     "GET /nodes": ALL,
     "POST /nodes": C | R,
     "DELETE /nodes/{name}": C | R,
@@ -82,7 +108,8 @@ def key_of(role, carrier="GAMMA"):
 
 def test_every_route_refuses_every_wrong_role_and_every_stranger(api):
     assert routes(api.app) == set(MAY)
-    filled = {"reference": "none", "deed": "cancel", "name": "none", "act": "pool", "identifier": "7"}
+    filled = {"reference": "none", "deed": "cancel", "name": "none", "act": "pool", "identifier": 7}
+    filled["measure"] = "warn"
     asked = 0
     for route, allowed in MAY.items():
         method, path = route.split()
@@ -96,6 +123,31 @@ def test_every_route_refuses_every_wrong_role_and_every_stranger(api):
             elif path != "/events/stream" and "deeds" not in path:
                 assert api.ask(key_of(role), method, path, {}).status_code != 403, (route, role)
     assert asked > 50
+
+
+#: Who may do what with a complaint, as a role; the side of the complaint is asked for besides.
+COMPLAINT_DEEDS = {
+    "answer": CARRIERS,
+    "reply": CARRIERS,
+    "satisfy": {"desk"} | C | R,
+    "escalate": {"desk"} | C | R,
+    "withdraw": {"desk"} | C | R,
+    "accept": R,
+    "refuse": R,
+    "settle": R,
+    "close": R,
+}
+
+
+def test_every_deed_of_a_complaint_refuses_every_wrong_role(api):
+    assert set(COMPLAINT_DEEDS) == set(complaints.Deed)
+    filed = api.ask("desk GAMMA", "POST", "/complaints", {"carrier": "ALPHA", "topic": "no code"}).json()
+    for deed, allowed in COMPLAINT_DEEDS.items():
+        for role in ROLES:
+            if role not in allowed:
+                path = f"/complaints/{filed['reference']}/deeds/{deed}"
+                answer = api.ask(key_of(role), "POST", path, {"cause": "x"}, if_match='"1"')
+                assert (answer.status_code, answer.json()["type"]) == (403, "urn:portdip:problem:forbidden")
 
 
 def test_every_deed_refuses_every_wrong_role(api):
@@ -112,8 +164,14 @@ def test_every_deed_refuses_every_wrong_role(api):
 
 
 def test_all_routes_are_guarded(api):
-    inside = [route for route in api.app.routes if isinstance(route, APIRoute) and "porting" in route.path]
-    assert all(type(route).__name__ == "GuardedRoute" for route in inside)
+    found = []
+    waiting = list(api.app.routes)
+    while waiting:
+        route = waiting.pop()
+        waiting += getattr(getattr(route, "original_router", None), "routes", [])
+        found += [route] if isinstance(route, APIRoute) and "porting" in route.path else []
+    assert len(found) == len(MAY)
+    assert all(type(route).__name__ == "GuardedRoute" for route in found)
 
 
 @pytest.mark.parametrize(
@@ -166,6 +224,7 @@ def test_a_request_that_comes_twice_is_answered_twice_and_done_once(api):
     assert second.headers["idempotency-replayed"] == "true"
     assert "idempotency-replayed" not in first.headers
     submission = {"number": claim["number"], "identity": claim["identity"], "code": first.json()["code"]}
+    submission["risks_confirmed"] = "notice 1"
     orders = [api.ask("desk BETA", "POST", "/orders", submission, idempotency_key="k1") for _ in range(3)]
     assert {order.status_code for order in orders} == {201}
     assert len({(order.text, order.headers["etag"], order.headers["location"]) for order in orders}) == 1

@@ -39,3 +39,10 @@ def test_answers_are_as_the_document_says(api, role, mode):
         with contextlib.suppress(Unsatisfiable):  # there is nothing to do wrong
             ask()
     assert len(asked) > 12
+
+
+def test_people_read_the_document_without_the_internet(api):
+    page = api.request("GET", "/docs")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "'sha256-" in page.headers["content-security-policy"]
+    assert "/docs" not in api.request("GET", "/openapi.json").json()["paths"]

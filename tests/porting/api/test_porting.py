@@ -18,6 +18,7 @@ def test_a_number_goes_from_one_carrier_to_another(api):
     assert api.ask("desk ALPHA", "POST", "/queries", claim).json() == {"eligible": True, "reasons": []}
     code = api.code(claim)
     submission = {"number": claim["number"], "identity": IDENTITY, "routing_number": "b2", "code": code}
+    submission["risks_confirmed"] = "notice 1"
     submitted = api.ask("recipient BETA", "POST", "/orders", submission)
     assert submitted.status_code == 201
     order = submitted.json()

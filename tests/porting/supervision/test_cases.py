@@ -61,7 +61,7 @@ def test_a_report_is_a_suspicion_until_the_regulator_decides_once(office):
     with pytest.raises(SupervisionError, match="decided already"):
         decide(office, found)
     with office.database.reading() as connection:
-        assert violations.find(connection, found.id) == violations.against(connection, "CMCC", 5)[0]
+        assert violations.find(connection, found.id) == violations.newest(connection, 5, carrier="CMCC")[0]
         with pytest.raises(SupervisionError, match="no such violation"):
             violations.find(connection, 99)
 
@@ -141,7 +141,7 @@ def test_the_ladder_is_gone_up_and_a_suspended_carrier_ports_nothing_in(office, 
     take(office, suspended, Measure.RECTIFY)
     with office.database.transaction() as tx:
         assert may_port_in(tx, "CMCC")
-        (found,) = cases.against(tx.connection, "CMCC")
+        (found,) = cases.newest(tx.connection, 5, carrier="CMCC")
         assert found == cases.find(tx.connection, case.reference)
         taken = [(one.measure, one.amount) for one in cases.measures_of(tx.connection, found)]
     assert taken == [(Measure.WARN, 5_000_000), (Measure.SUSPEND, 0), (Measure.RECTIFY, 0)]
@@ -170,7 +170,7 @@ def test_a_carrier_that_two_cases_suspend_has_to_rectify_both(office, case):
 
 def open_cases(office):
     with office.database.reading() as connection:
-        return cases.against(connection, "CMCC")
+        return cases.newest(connection, 5, carrier="CMCC")
 
 
 @pytest.mark.parametrize(("state", "measure"), list(itertools.product(CaseState, Measure)))

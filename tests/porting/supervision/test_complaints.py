@@ -101,8 +101,8 @@ def test_a_carrier_answers_for_itself_only_and_ends_no_complaint_about_itself(of
 
 def test_a_complaint_is_found_by_reference_and_by_carrier(office, complaint):
     with office.database.reading() as connection:
-        assert complaints.about(connection, "CMCC", 10) == [complaint]
-        assert complaints.about(connection, "CUCC", 10) == []
+        assert complaints.newest(connection, 10, carrier="CMCC") == [complaint]
+        assert complaints.newest(connection, 10, carrier="CUCC") == []
         with pytest.raises(SupervisionError, match="no such complaint"):
             complaints.find(connection, "C0")
 

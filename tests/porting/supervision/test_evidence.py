@@ -12,6 +12,8 @@ from portdip.porting.supervision.evidence import Kind, Subject
 from portdip.porting.tables.audit import AUDIT
 from portdip.porting.tables.supervision import EVIDENCE
 
+NUMBER = 8613800000000
+
 DESK = Actor("shop 7", Role.DESK, "CUCC")
 CONTENT = "我已知悉風險 李雷 440101199001011234".encode()
 
@@ -80,12 +82,16 @@ def test_nothing_and_too_much_are_no_evidence(office, content):
         put(office, content=content)
 
 
-def test_evidence_of_another_kind_or_carrier_is_not_taken_for_an_order(office):
-    kept = put(office)
+def test_evidence_of_another_kind_carrier_or_number_is_not_taken_for_an_order(office):
+    kept = put(office, subject=Subject("CUCC", NUMBER))
     with office.database.reading() as connection:
-        assert evidence.check(connection, kept, carrier="CUCC", kind=Kind.RISK_CONFIRMATION).id == kept
-        for carrier, kind in (("CMCC", Kind.RISK_CONFIRMATION), ("CUCC", Kind.CONSENT)):
+        assert evidence.check(connection, kept, carrier="CUCC", kind=Kind.RISK_CONFIRMATION, number=NUMBER).id == kept
+        for carrier, kind, number in (
+            ("CMCC", Kind.RISK_CONFIRMATION, NUMBER),
+            ("CUCC", Kind.CONSENT, NUMBER),
+            ("CUCC", Kind.RISK_CONFIRMATION, NUMBER + 1),
+        ):
             with pytest.raises(SupervisionError, match="something else"):
-                evidence.check(connection, kept, carrier=carrier, kind=kind)
+                evidence.check(connection, kept, carrier=carrier, kind=kind, number=number)
         with pytest.raises(SupervisionError, match="no such evidence"):
             evidence.find(connection, kept + 1)

@@ -37,18 +37,25 @@ def test_a_suspended_carrier_ports_nothing_in_until_it_has_rectified(country):
     assert country.port(country.number(1)).state is State.SCHEDULED
 
 
-def confirmed(country, carrier, kind=Kind.RISK_CONFIRMATION):
+def confirmed(country, carrier, number, kind=Kind.RISK_CONFIRMATION):
     with country.database.transaction() as tx:
-        return evidence.put(tx, country.vault, country.profile, desk(carrier), kind, Subject(carrier), b"yes")
+        return evidence.put(tx, country.vault, country.profile, desk(carrier), kind, Subject(carrier, number), b"yes")
 
 
 def test_an_order_names_the_recipients_own_confirmation_of_the_risks(country):
     number = country.subscriber(country.number(1))
     code = country.code(number)
-    for wrong in (confirmed(country, "GAMMA"), confirmed(country, "BETA", Kind.CONSENT), 999):
+    others = [
+        confirmed(country, "GAMMA", number),
+        confirmed(country, "BETA", number + 1),
+        confirmed(country, "BETA", None),
+        confirmed(country, "BETA", number, Kind.CONSENT),
+        999,
+    ]
+    for wrong in others:
         with pytest.raises(SupervisionError, match="evidence"):
             country.submit(number, code=code, consent=wrong)
-    kept = confirmed(country, "BETA")
+    kept = confirmed(country, "BETA", number)
     order = country.submit(number, code=code, consent=kept)
     assert (order.state, order.consent) == (State.SCHEDULED, kept)
 

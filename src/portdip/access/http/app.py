@@ -15,7 +15,6 @@ import orjson
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -23,7 +22,7 @@ from pydantic import AwareDatetime, BeforeValidator
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from portdip.access.http import documents, shapes
+from portdip.access.http import docs_page, documents, shapes
 from portdip.access.http.front import Front
 from portdip.access.http.lists import Lists
 from portdip.access.http.problems import Problem, damaged, internal
@@ -35,10 +34,6 @@ from portdip.lookup.generation import Generation
 _log = structlog.get_logger("portdip.access.http")
 
 #: The page that shows the OpenAPI document loads what draws it from there, and nothing else.
-_DOCS_POLICY = (
-    "default-src 'none'; connect-src 'self'; img-src 'self' data: https://fastapi.tiangolo.com; "
-    "script-src 'unsafe-inline' https://cdn.jsdelivr.net; style-src 'unsafe-inline' https://cdn.jsdelivr.net"
-)
 _Number = Annotated[
     str, Path(description="In international form, with or without a leading '+'.", examples=["+8613800138000"])
 ]
@@ -164,10 +159,7 @@ class Routes:
 
     async def docs(self) -> Response:
         """The OpenAPI document for people."""
-        page = get_swagger_ui_html(openapi_url="/openapi.json", title="portdip")
-        page.headers["content-security-policy"] = _DOCS_POLICY
-        page.headers["referrer-policy"] = "no-referrer"
-        return page
+        return HTMLResponse(docs_page.PAGE, headers=docs_page.HEADERS)
 
     async def dip(self, number: _Number, at: _At = None) -> Response:
         """Status `unallocated`: no range holder has the number. Status `invalid`: it is no number at all."""

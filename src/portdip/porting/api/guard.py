@@ -1,6 +1,6 @@
 """What every request goes through: whose key it has, whether that role may, and whether it came before.
 
-A route's function says by `roles` who may use it; a route without is refused when the application is built.
+A route's function says by `for_roles` who may use it; a route without is refused when the application is built.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EVERYBODY = frozenset(Role) - {Role.SYSTEM}
 _CHANGING = frozenset({"POST", "PUT", "DELETE"})
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,128}")
 _REVISION = re.compile(r'"([0-9]{1,9})"')
-#: The largest body, in bytes.
+#: The largest body, in bytes, of routes that do not say another.
 _BODY_MAX = 1 << 20
 #: Headers of an answer that belong to it when it is given again.
 _KEPT_HEADERS = ("content-type", "etag", "location")
@@ -37,11 +37,12 @@ _KEPT_HEADERS = ("content-type", "etag", "location")
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
 
 
-def for_roles(*roles: Role) -> Callable[[_Endpoint], _Endpoint]:
-    """Say of a route's function who may use it."""
+def for_roles(*roles: Role, body_max: int = _BODY_MAX) -> Callable[[_Endpoint], _Endpoint]:
+    """Say of a route's function who may use it, and how large a body may be, in bytes."""
 
     def say(endpoint: _Endpoint) -> _Endpoint:
         endpoint.roles = frozenset(roles)  # type: ignore[attr-defined]
+        endpoint.body_max = body_max  # type: ignore[attr-defined]
         return endpoint
 
     return say
@@ -106,7 +107,9 @@ class GuardedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, behind the guard."""
         handle = super().get_route_handler()
-        roles: frozenset[Role] = vars(getattr(self.endpoint, "__func__", self.endpoint))["roles"]
+        said = vars(getattr(self.endpoint, "__func__", self.endpoint))
+        roles: frozenset[Role] = said["roles"]
+        body_max: int = said["body_max"]
         known = {field.alias for field in self.dependant.query_params}
 
         async def guarded(request: Request) -> Response:
@@ -117,10 +120,10 @@ class GuardedRoute(APIRoute):
                 raise Problem(403, "forbidden", f"This is not for the role {key.role}.")
             if set(request.query_params) - known:
                 raise Problem(422, "unprocessable", f"Unknown query parameters; known: {', '.join(known) or 'none'}.")
-            if int(request.headers.get("content-length") or 0) > _BODY_MAX or "chunked" in request.headers.get(
+            if int(request.headers.get("content-length") or 0) > body_max or "chunked" in request.headers.get(
                 "transfer-encoding", ""
             ):
-                raise Problem(413, "too-large", f"A body has at most {_BODY_MAX} bytes, and says how many.")
+                raise Problem(413, "too-large", f"A body has at most {body_max} bytes, and says how many.")
             return await guard.once(request, key, handle)
 
         return guarded
@@ -133,11 +136,11 @@ def actor_of(request: Request) -> Actor:
 
 
 def revision_of(request: Request) -> int:
-    """The revision of an order that the request is about (If-Match). Raises Problem where it is not said."""
+    """The revision of what the request is about (If-Match). Raises Problem where it is not said."""
     said = request.headers.get("if-match")
     if said is None:
-        raise Problem(428, "revision-wanted", 'Say which revision of the order you saw: If-Match: "REVISION".')
+        raise Problem(428, "revision-wanted", 'Say which revision you saw: If-Match: "REVISION".')
     match = _REVISION.fullmatch(said.strip())
     if match is None:
-        raise StaleOrderError("no revision of an order", expected='If-Match: "REVISION"')
+        raise StaleOrderError("no revision", expected='If-Match: "REVISION"')
     return int(match[1])

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
-from portdip.errors import ForbiddenActError, UnknownOrderError
+from portdip.errors import ForbiddenActError, PortdipError, UnknownOrderError
 from portdip.number import parse
 from portdip.porting import audit
 from portdip.porting.acting import Acting, Deed, Wish, may
 from portdip.porting.actor import CARRIER_ROLES, Actor, Role
-from portdip.porting.api import shapes
+from portdip.porting.api import problems, shapes
 from portdip.porting.api.guard import EVERYBODY, actor_of, for_roles, revision_of
 from portdip.porting.api.problems import Problem
 from portdip.porting.applying import Application
@@ -47,6 +47,7 @@ class PortingRoutes:
         post("/codes", status_code=201, summary="Issue an authorization code (SQXZ)")(self.issue_code)
         post("/messages", status_code=202, summary="A subscriber's text has come in")(self.receive)
         post("/orders", status_code=201, response_model=shapes.OrderView, summary="Submit a port order")(self.submit)
+        post("/orders/batch", summary="Submit many port orders, each on its own")(self.submit_batch)
         get("/orders", summary="Orders, the newest first")(self.orders)
         get("/orders/{reference}", response_model=shapes.OrderView, summary="One order")(self.order)
         get("/orders/{reference}/audit", summary="All that was done with an order")(self.records)
@@ -93,23 +94,27 @@ class PortingRoutes:
     @for_roles(Role.DESK, Role.RECIPIENT)
     def submit(self, request: Request, response: Response, body: shapes.Submission) -> shapes.OrderView:
         """Submit an order for the key's carrier. A rejected order is there too: look at its state and reasons."""
-        actor = actor_of(request)
-        application = Application(
-            parse(body.number),
-            actor.carrier,
-            body.routing_number.upper(),
-            Claim(body.identity, body.name),
-            code=body.code,
-            donor=body.donor,
-            reseller=body.reseller,
-            area=body.area,
-            wished=body.wished,
-            reference=body.reference,
-            batch=body.batch,
-        )
-        order = self._layer.applications.submit(actor, self._layer.profile, application, body.cause)
+        order = self._submitted(actor_of(request), body)
         response.headers["location"] = f"/v1/porting/orders/{order.reference}"
         return _shown(response, order)
+
+    @for_roles(Role.DESK, Role.RECIPIENT)
+    def submit_batch(self, request: Request, body: shapes.Submissions) -> shapes.SubmissionResults:
+        """Submit up to 500 orders for the key's carrier; each is a transaction of its own, in their order.
+
+        An Idempotency-Key is for all of them together. How many numbers one application may have is the profile's:
+        those are the ones that share a `batch`.
+        """
+        actor, results = actor_of(request), []
+        for submission in body.submissions:
+            try:
+                order = self._submitted(actor, submission)
+            except PortdipError as error:
+                problem, _ = problems.described(error)
+                results.append(shapes.SubmissionResult(status=problem["status"], problem=shapes.ProblemView(**problem)))
+            else:
+                results.append(shapes.SubmissionResult(status=201, order=shapes.OrderView.of(order)))
+        return shapes.SubmissionResults(results=results)
 
     @for_roles(*EVERYBODY)
     def orders(
@@ -204,6 +209,25 @@ class PortingRoutes:
             order = self._layer.after.correct(tx, wrong, actor, body.carrier, body.routing_number.upper(), body.cause)
         response.headers["location"] = f"/v1/porting/orders/{order.reference}"
         return _shown(response, order)
+
+    def _submitted(self, actor: Actor, body: shapes.Submission) -> Order:
+        """The order that was submitted for the actor's carrier; raises what `Applications.submit` raises."""
+        application = Application(
+            parse(body.number),
+            actor.carrier,
+            body.routing_number.upper(),
+            Claim(body.identity, body.name),
+            code=body.code,
+            donor=body.donor,
+            reseller=body.reseller,
+            area=body.area,
+            wished=body.wished,
+            consent=body.consent,
+            risks_confirmed=body.risks_confirmed,
+            reference=body.reference,
+            batch=body.batch,
+        )
+        return self._layer.applications.submit(actor, self._layer.profile, application, body.cause)
 
     def _claimant(self, request: Request, body: shapes.Claimed) -> tuple[Actor, Claim]:
         """Who asks, and what is claimed. ForbiddenActError for a carrier that asks about another's subscribers."""

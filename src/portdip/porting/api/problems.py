@@ -18,11 +18,13 @@ from starlette.exceptions import HTTPException
 from portdip.errors import (
     AuthorizationCodeError,
     CannotTellError,
+    ConsentMissingError,
     DatabaseError,
     ForbiddenActError,
     IneligibleError,
     InvalidNumberError,
     InvalidRangeError,
+    MigrationPlanError,
     MoveRefusedError,
     PersonalDataError,
     PortdipError,
@@ -30,7 +32,11 @@ from portdip.errors import (
     PortOngoingError,
     QuotaError,
     StaleOrderError,
+    StaleRecordError,
+    StoreLockedError,
+    UnknownMigrationError,
     UnknownOrderError,
+    UnknownRecordError,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -65,8 +71,14 @@ _KINDS: tuple[tuple[type[PortdipError], int, str], ...] = (
     (IneligibleError, 409, "ineligible"),
     (AuthorizationCodeError, 409, "authorization-code"),
     (QuotaError, 409, "no-room"),
+    (ConsentMissingError, 409, "consent-missing"),
+    (UnknownRecordError, 404, "no-such-record"),
+    (UnknownMigrationError, 404, "no-such-migration"),
+    (StaleRecordError, 412, "changed-meanwhile"),
     (MoveRefusedError, 409, "refused"),
+    (MigrationPlanError, 422, "plan"),
     (CannotTellError, 503, "cannot-tell"),
+    (StoreLockedError, 503, "unavailable"),
     (DatabaseError, 503, "unavailable"),
     (PersonalDataError, 500, "internal"),
     (PortingError, 409, "refused"),
@@ -77,22 +89,28 @@ _KINDS: tuple[tuple[type[PortdipError], int, str], ...] = (
 
 def of_error(error: Exception) -> JSONResponse:
     """The answer that says what went wrong; what is no error of ours, or not the asking party's, is logged too."""
+    body, headers = described(error)
+    return JSONResponse(body, body["status"], headers, media_type=MEDIA_TYPE)
+
+
+def described(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
+    """What went wrong, as problem details, and the headers that go with them; logged as `of_error` says."""
     if isinstance(error, Problem):
-        return _answer(error.status, error.kind, error.detail, error.headers)
+        return _problem(error.status, error.kind, error.detail), error.headers
     if isinstance(error, RequestValidationError):
-        return _answer(422, "unprocessable", _first_fault(error))
+        return _problem(422, "unprocessable", _first_fault(error)), {}
     if isinstance(error, HTTPException):
         kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-        return _answer(error.status_code, kind, str(error.detail), dict(error.headers or {}))
+        return _problem(error.status_code, kind, str(error.detail)), dict(error.headers or {})
     for known, status, kind in _KINDS:
         if isinstance(error, known):
             headers = {"retry-after": "1"} if status == 503 else {}
             if status >= 500:
                 _log.warning("request failed", kind=kind, error=str(error))
             more = {"reasons": list(error.reasons)} if isinstance(error, IneligibleError) else {}
-            return _answer(status, kind, _told(error) if status != 500 else _INTERNAL, headers, more)
+            return _problem(status, kind, _told(error) if status != 500 else _INTERNAL) | more, headers
     _log.error("request failed", kind=type(error).__name__, exc_info=error)
-    return _answer(500, "internal", _INTERNAL)
+    return _problem(500, "internal", _INTERNAL), {}
 
 
 async def answer(_: Request, error: Exception) -> Response:
@@ -106,7 +124,7 @@ _INTERNAL = "This should not happen; the log of the service says more."
 def _told(error: PortdipError) -> str:
     """What an error says, without the place of the database or the number it was about."""
     parts = [error.what]
-    if isinstance(error, InvalidNumberError | DatabaseError | IneligibleError):
+    if isinstance(error, InvalidNumberError | DatabaseError | StoreLockedError | IneligibleError):
         return f"{parts[0]}. {error.fix}".rstrip(". ") + "."
     parts += [f"{label} {value}" for label, value in (("expected", error.expected), ("got", error.got)) if value]
     return "; ".join(parts) + f". {error.fix}".rstrip()
@@ -119,14 +137,10 @@ def _first_fault(error: RequestValidationError) -> str:
     return f"{where}: {first['msg']}" if "ctx" not in first or "error" not in first["ctx"] else f"{where}: not valid"
 
 
-def _answer(
-    status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None, more: Mapping[str, Any] | None = None
-) -> JSONResponse:
-    body = {
+def _problem(status: int, kind: str, detail: str) -> dict[str, Any]:
+    return {
         "type": f"urn:portdip:problem:{kind}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        **(more or {}),
     }
-    return JSONResponse(body, status, dict(headers or {}), media_type=MEDIA_TYPE)

@@ -2,7 +2,8 @@
 
 The first to come with a key notes it before anything is done, and its answer afterwards. Who comes meanwhile is told
 to wait. A process that died between leaves a note without an answer: after a minute the request may be made again,
-which is safe where it names the revision of the order, and for a submission that names its reference.
+which is safe where it names the revision of what it changes, and for a submission: it names its reference, or a code
+that is good once, and then finds the order of before.
 
 Answers are kept sealed, for there may be an authorization code in one, and forgotten after a day.
 """

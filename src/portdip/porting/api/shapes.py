@@ -46,7 +46,11 @@ class Claimed(_In):
 
 
 class Submission(_In):
-    """A port order. `code` is the authorization code, where the profile has them."""
+    """A port order. `code` is the authorization code, where the profile has them.
+
+    Where it wants the subscriber's confirmation of the risks, `consent` is the id of the evidence of it, or
+    `risks_confirmed` the version of the notice that was confirmed just now.
+    """
 
     number: Digits
     routing_number: RoutingNumber = ""
@@ -57,9 +61,17 @@ class Submission(_In):
     reseller: Annotated[str, Field(max_length=64, pattern=r"^[!-~]*$")] = ""
     area: Annotated[str, Field(max_length=64, pattern=_PLAIN)] = ""
     wished: Moment | None = None
+    consent: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+    risks_confirmed: Annotated[str, Field(max_length=200, pattern=_PLAIN)] = ""
     reference: Reference = ""
     batch: Reference = ""
     cause: Text = "applied over the API"
+
+
+class Submissions(_In):
+    """Port orders to be submitted together, each on its own."""
+
+    submissions: tuple[Submission, ...] = Field(min_length=1, max_length=500)
 
 
 class Doing(_In):
@@ -161,6 +173,7 @@ class OrderView(BaseModel):
     conflicts: int
     delta_sequence: int | None
     reasons: list[str]
+    consent: int | None
     opened: datetime
     submitted: datetime | None
     activated: datetime | None
@@ -178,6 +191,20 @@ class Orders(BaseModel):
 
     orders: list[OrderView]
     next: str | None
+
+
+class SubmissionResult(BaseModel):
+    """What came of one submission: as `status` says, the order, or the problem."""
+
+    status: int
+    order: OrderView | None = None
+    problem: ProblemView | None = None
+
+
+class SubmissionResults(BaseModel):
+    """What came of each, in their order."""
+
+    results: list[SubmissionResult]
 
 
 class CodeView(BaseModel):

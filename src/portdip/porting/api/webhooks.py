@@ -57,8 +57,7 @@ class Webhook:
 
 def add(tx: Transaction, vault: Vault, actor: Actor, carrier: str, url: str) -> tuple[Webhook, str]:
     """A new webhook, for the events from now on, and the secret that signs its posts. Raises WebhookError."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or len(url) > 2000:
+    if not _can_be_posted_to(url):
         raise WebhookError("not a URL to post to", expected="https://HOST/PATH")
     secret = secrets.token_urlsafe(32)
     position = tx.connection.execute(select(func.max(EVENTS.c.id))).scalar() or 0
@@ -70,6 +69,15 @@ def add(tx: Transaction, vault: Vault, actor: Actor, carrier: str, url: str) -> 
         raise WebhookError("there is a webhook of this URL already") from error
     tx.audit(actor, "webhook add", f"webhook {made.id}", "", "added", details={"carrier": carrier, "url": url})
     return _webhook(made), secret
+
+
+def _can_be_posted_to(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # half of an IPv6 address
+        return False
+    is_web = parts.scheme in ("https", "http") and bool(parts.hostname)
+    return is_web and not parts.username and len(url) <= 2000
 
 
 def remove(tx: Transaction, actor: Actor, identifier: int) -> None:

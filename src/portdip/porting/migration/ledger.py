@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from portdip.errors import MigrationError
+from portdip.errors import MigrationError, UnknownMigrationError
 from portdip.number import LIMIT
 from portdip.porting.actor import Actor, Role
 from portdip.porting.database import Transaction
@@ -88,10 +88,10 @@ def find(connection: Connection, name: str) -> Migration | None:
 
 
 def get(connection: Connection, name: str) -> Migration:
-    """The migration of this name; MigrationError if there is none."""
+    """The migration of this name; UnknownMigrationError if there is none."""
     found = find(connection, name)
     if found is None:
-        raise MigrationError("no such migration", got=name)
+        raise UnknownMigrationError("no such migration", got=name)
     return found
 
 

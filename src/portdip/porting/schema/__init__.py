@@ -15,7 +15,7 @@ from portdip.errors import DatabaseError
 from portdip.porting.tables import METADATA
 
 #: The newest revision.
-HEAD = "0011"
+HEAD = "0012"
 
 _TABLE = "alembic_version"
 

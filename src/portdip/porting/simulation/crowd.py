@@ -152,6 +152,7 @@ class Crowd:
             routing_number=CARRIERS[applicant.recipient][0],
             claim=self._people.claim(applicant.number),
             code=applicant.code[::-1] if mistyped else applicant.code,
+            risks_confirmed="simulated notice" if self._profile.consent is not None else "",
         )
         desk = Actor("simulated shop", Role.DESK, applicant.recipient)
         order = self._applications.submit(desk, self._profile, application, "simulated")

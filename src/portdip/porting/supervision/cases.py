@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from portdip.errors import SupervisionError
+from portdip.errors import StaleRecordError, SupervisionError, UnknownRecordError
 from portdip.porting.actor import Actor, Role
 from portdip.porting.database import Transaction
 from portdip.porting.supervision.standing import Standing, set_standing, standing_of
@@ -157,7 +157,7 @@ def take(
     query = update(CASES).where(CASES.c.id == found.id, CASES.c.revision == found.revision)
     values = {"state": state.value, "revision": after.revision, "due": due, "changed": tx.now}
     if tx.connection.execute(query.values(values)).rowcount != 1:
-        raise SupervisionError("the case was changed meanwhile", where=_subject(found), fix="Read it again.")
+        raise StaleRecordError("the case was changed meanwhile", where=_subject(found), fix="Read it again.")
     row = {"case_id": found.id, "measure": measure.value, "amount": amount, "currency": currency}
     tx.connection.execute(insert(MEASURES).values(row | {"beneficiary": beneficiary, "cause": cause, "at": tx.now}))
     if measure in _STANDINGS and _decides_standing(tx, found, measure):
@@ -168,16 +168,20 @@ def take(
 
 
 def find(connection: Connection, reference: str) -> Case:
-    """The case of this reference; SupervisionError if there is none."""
+    """The case of this reference; UnknownRecordError if there is none."""
     row = connection.execute(select(CASES).where(CASES.c.reference == reference)).first()
     if row is None:
-        raise SupervisionError("no such case", got=reference)
+        raise UnknownRecordError("no such case", got=reference)
     return _case(row)
 
 
-def against(connection: Connection, carrier: str) -> list[Case]:
-    """The cases against a carrier, the newest first."""
-    query = select(CASES).where(CASES.c.carrier == carrier).order_by(CASES.c.id.desc())
+def newest(connection: Connection, limit: int, *, carrier: str = "", before: int | None = None) -> list[Case]:
+    """At most `limit` cases, the newest first; against `carrier`, '' for any; `before` is the last id seen."""
+    query = select(CASES).order_by(CASES.c.id.desc()).limit(limit)
+    if carrier:
+        query = query.where(CASES.c.carrier == carrier)
+    if before is not None:
+        query = query.where(CASES.c.id < before)
     return [_case(row) for row in connection.execute(query)]
 
 

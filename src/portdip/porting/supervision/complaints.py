@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from portdip.errors import SupervisionError
+from portdip.errors import StaleRecordError, SupervisionError, UnknownRecordError
 from portdip.porting.actor import CARRIER_ROLES, SYSTEM, Actor, Role
 from portdip.porting.database import Transaction
 from portdip.porting.profile import Complaints, Duration, Profile
@@ -76,7 +76,8 @@ _OPERATOR = frozenset({Role.DESK, Role.DONOR, Role.RECIPIENT, Role.RANGE_HOLDER}
 _REGULATOR = frozenset({Role.REGULATOR})
 _COMPLAINANT = frozenset({Role.DESK, Role.CENTRE, Role.REGULATOR})
 
-#: Who may do it; the operator's deeds only the carrier that is complained about, the complainant's never that one.
+#: Who may do it; the operator's deeds only the carrier that is complained about, the complainant's never that one, and
+#: of desks only those of the carrier that opened it.
 ROLES: dict[Deed, frozenset[Role]] = {
     Deed.ANSWER: _OPERATOR,
     Deed.REPLY: _OPERATOR,
@@ -120,6 +121,23 @@ class Complaint:
     answered: datetime | None
     escalated: datetime | None
     ended: datetime | None
+    complainant: str
+
+    def concerns(self, actor: Actor) -> bool:
+        """Whether the actor may see it: a carrier sees those about it and those its own desks have opened."""
+        return actor.role not in CARRIER_ROLES or actor.carrier in (self.carrier, self.complainant)
+
+
+def may(actor: Actor, found: Complaint, deed: Deed) -> bool:
+    """Whether an actor is on the side of a complaint that does this: the operator's, its complainant's, neither."""
+    if actor.role not in ROLES[deed]:
+        return False
+    is_operator = actor.carrier == found.carrier
+    if deed in _OPERATORS_DEEDS:
+        return is_operator
+    if deed in _COMPLAINANTS_DEEDS and actor.role in CARRIER_ROLES:
+        return not is_operator and actor.carrier == found.complainant
+    return True
 
 
 def open_new(
@@ -132,7 +150,10 @@ def open_new(
     number: int | None = None,
     order_id: int | None = None,
 ) -> Complaint:
-    """A complaint about `carrier`, which has it now. What the subscriber says is evidence of it (`evidence.put`)."""
+    """A complaint about `carrier`, which has it now. What the subscriber says is evidence of it (`evidence.put`).
+
+    A desk that opens it is the complainant's from then on.
+    """
     if actor.role not in _COMPLAINANT:
         raise _not_yours("open a complaint", actor, "")
     row: dict[str, Any] = {
@@ -148,6 +169,7 @@ def open_new(
         "late": [],
         "opened": tx.now,
         "changed": tx.now,
+        "complainant": actor.carrier,
     }
     made = _complaint(tx.connection.execute(insert(COMPLAINTS).values(row).returning(*COMPLAINTS.columns)).one())
     tx.audit(actor, "complaint open", _subject(made), "", made.stage, topic, f"{profile.name}: complaints")
@@ -155,17 +177,42 @@ def open_new(
 
 
 def find(connection: Connection, reference: str) -> Complaint:
-    """The complaint of this reference; SupervisionError if there is none."""
+    """The complaint of this reference; UnknownRecordError if there is none."""
     row = connection.execute(select(COMPLAINTS).where(COMPLAINTS.c.reference == reference)).first()
     if row is None:
-        raise SupervisionError("no such complaint", got=reference)
+        raise UnknownRecordError("no such complaint", got=reference)
     return _complaint(row)
 
 
-def about(connection: Connection, carrier: str, limit: int) -> list[Complaint]:
-    """At most `limit` complaints about a carrier, the newest first."""
-    query = select(COMPLAINTS).where(COMPLAINTS.c.carrier == carrier).order_by(COMPLAINTS.c.id.desc())
-    return [_complaint(row) for row in connection.execute(query.limit(limit))]
+def newest(
+    connection: Connection,
+    limit: int,
+    *,
+    carrier: str = "",
+    party: str = "",
+    stage: Stage | None = None,
+    before: int | None = None,
+) -> list[Complaint]:
+    """At most `limit` complaints, the newest first: about `carrier`, or that concern `party`; '' and None for any.
+
+    `before` is the `id` of the last complaint of the page before.
+    """
+    table = COMPLAINTS.c
+    query = select(COMPLAINTS).order_by(table.id.desc()).limit(limit)
+    if carrier:
+        query = query.where(table.carrier == carrier)
+    if party:
+        query = query.where((table.carrier == party) | (table.complainant == party))
+    if stage is not None:
+        query = query.where(table.stage == stage.value)
+    if before is not None:
+        query = query.where(table.id < before)
+    return [_complaint(row) for row in connection.execute(query)]
+
+
+def of_id(connection: Connection, identifier: int) -> Complaint:
+    """The complaint of this id, which other records name it by."""
+    return _complaint(connection.execute(select(COMPLAINTS).where(COMPLAINTS.c.id == identifier)).one())
 
 
 def move(tx: Transaction, profile: Profile, found: Complaint, deed: Deed, actor: Actor, cause: str) -> Complaint:
@@ -182,9 +229,7 @@ def move(tx: Transaction, profile: Profile, found: Complaint, deed: Deed, actor:
             where=_subject(found),
             expected=", ".join(possible) or "nothing",
         )
-    is_operator = actor.carrier == found.carrier
-    wrong_side = (deed in _OPERATORS_DEEDS and not is_operator) or (deed in _COMPLAINANTS_DEEDS and is_operator)
-    if actor.role not in ROLES[deed] or wrong_side:
+    if not may(actor, found, deed):
         raise _not_yours(deed, actor, _subject(found))
     if deed is Deed.ESCALATE and found.stage is Stage.WITH_OPERATOR and Stage.WITH_OPERATOR not in found.late:
         raise SupervisionError(
@@ -244,7 +289,7 @@ def _write(tx: Transaction, found: Complaint, after: Complaint) -> Complaint:
     }
     query = update(COMPLAINTS).where(COMPLAINTS.c.id == found.id, COMPLAINTS.c.revision == found.revision)
     if tx.connection.execute(query.values(values)).rowcount != 1:
-        raise SupervisionError(
+        raise StaleRecordError(
             "the complaint was changed meanwhile", where=_subject(found), fix="Read it again and decide anew."
         )
     return after

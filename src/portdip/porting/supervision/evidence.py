@@ -17,17 +17,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, bindparam, insert, select
 
-from portdip.errors import SupervisionError
+from portdip.errors import SupervisionError, UnknownRecordError
 from portdip.porting.actor import Actor
 from portdip.porting.database import Transaction
+from portdip.porting.prepared import Prepared
 from portdip.porting.privacy import Vault
 from portdip.porting.profile import Profile
 from portdip.porting.tables.supervision import EVIDENCE
 
 _SALT_BYTES = 16
-_CONTENT_MAX = 4 << 20
+#: The longest content, in bytes.
+CONTENT_MAX = 4 << 20
 
 
 class Kind(StrEnum):
@@ -86,8 +88,8 @@ def put(
 
     `wording` is the version of the notice that the subscriber saw. Raises SupervisionError for no content or too long.
     """
-    if not 0 < len(content) <= _CONTENT_MAX:
-        raise SupervisionError("not evidence", got=f"{len(content)} bytes", expected=f"1 to {_CONTENT_MAX} bytes")
+    if not 0 < len(content) <= CONTENT_MAX:
+        raise SupervisionError("not evidence", got=f"{len(content)} bytes", expected=f"1 to {CONTENT_MAX} bytes")
     salt = os.urandom(_SALT_BYTES)
     digest = hashlib.sha256(salt + content).digest()
     row = {
@@ -104,14 +106,18 @@ def put(
         "at": tx.now,
         "keep_until": profile.retention.evidence.after(tx.now, profile.calendar),
     }
-    identifier = int(tx.connection.execute(insert(EVIDENCE).values(row).returning(EVIDENCE.c.id)).scalar_one())
+    identifier = int(_PUT.first(tx.connection, **row).id)
     rule = f"{profile.name}: retention.evidence"
     tx.audit(actor, f"evidence {kind}", f"evidence {identifier}", "", digest.hex(), wording, rule)
     return identifier
 
 
+_GIVEN = [column.name for column in EVIDENCE.columns if column.name not in ("id", "erased")]
+_PUT = Prepared(insert(EVIDENCE).values({name: bindparam(name) for name in _GIVEN}).returning(EVIDENCE.c.id))
+
+
 def find(connection: Connection, identifier: int) -> Evidence:
-    """The evidence of this id; SupervisionError if there is none."""
+    """The evidence of this id; UnknownRecordError if there is none."""
     return _evidence(_row(connection, identifier))
 
 
@@ -143,23 +149,27 @@ def read(tx: Transaction, vault: Vault, actor: Actor, identifier: int, cause: st
     return content
 
 
-def check(connection: Connection, identifier: int, *, carrier: str, kind: Kind) -> Evidence:
-    """The evidence, if it is of this kind and carrier; else SupervisionError. For what an order rests on."""
+def check(connection: Connection, identifier: int, *, carrier: str, kind: Kind, number: int) -> Evidence:
+    """The evidence, if it is of this kind, carrier and number; else SupervisionError. For what an order rests on."""
     found = find(connection, identifier)
-    if found.kind is not kind or found.subject.carrier != carrier:
+    if found.kind is not kind or found.subject.carrier != carrier or found.subject.number != number:
         raise SupervisionError(
             "the evidence is of something else",
             where=f"evidence {identifier}",
-            expected=f"{kind} taken by {carrier}",
-            got=f"{found.kind} taken by {found.subject.carrier}",
+            expected=f"{kind} taken by {carrier}, about the number",
+            got=f"{found.kind} taken by {found.subject.carrier}, about {_spoken(found.subject.number, number)}",
         )
     return found
+
+
+def _spoken(found: int | None, wanted: int) -> str:
+    return "no number" if found is None else "the number" if found == wanted else "another number"
 
 
 def _row(connection: Connection, identifier: int) -> Row[Any]:
     row = connection.execute(select(EVIDENCE).where(EVIDENCE.c.id == identifier)).first()
     if row is None:
-        raise SupervisionError("no such evidence", got=str(identifier))
+        raise UnknownRecordError("no such evidence", got=str(identifier))
     return row
 
 

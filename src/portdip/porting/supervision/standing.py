@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from portdip.porting.database import Transaction
+from portdip.porting.prepared import Prepared
 from portdip.porting.tables.supervision import BARS
 
 
@@ -23,8 +24,11 @@ class Standing(StrEnum):
 
 def standing_of(connection: Connection, carrier: str) -> Standing:
     """The standing of a carrier; good where nothing was decided."""
-    found = connection.execute(select(BARS.c.standing).where(BARS.c.carrier == carrier)).scalar()
-    return Standing.GOOD if found is None else Standing(found)
+    found = _STANDING.first(connection, carrier=carrier)
+    return Standing.GOOD if found is None else Standing(found.standing)
+
+
+_STANDING = Prepared(select(BARS.c.standing).where(BARS.c.carrier == bindparam("carrier")))
 
 
 def may_port_in(tx: Transaction, carrier: str) -> bool:

@@ -24,7 +24,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, insert, select, update
 
-from portdip.errors import SupervisionError
+from portdip.errors import SupervisionError, UnknownRecordError
 from portdip.porting.actor import CARRIER_ROLES, SYSTEM, Actor, Role
 from portdip.porting.database import Transaction
 from portdip.porting.profile import Text
@@ -136,17 +136,31 @@ def decide(tx: Transaction, actor: Actor, found: Violation, status: Status, caus
 
 
 def find(connection: Connection, identifier: int) -> Violation:
-    """The violation of this id; SupervisionError if there is none."""
+    """The violation of this id; UnknownRecordError if there is none."""
     row = connection.execute(select(VIOLATIONS).where(VIOLATIONS.c.id == identifier)).first()
     if row is None:
-        raise SupervisionError("no such violation", got=str(identifier))
+        raise UnknownRecordError("no such violation", got=str(identifier))
     return _violation(row)
 
 
-def against(connection: Connection, carrier: str, limit: int) -> list[Violation]:
-    """At most `limit` findings against a carrier, the newest first."""
-    query = select(VIOLATIONS).where(VIOLATIONS.c.carrier == carrier).order_by(VIOLATIONS.c.id.desc())
-    return [_violation(row) for row in connection.execute(query.limit(limit))]
+def newest(
+    connection: Connection, limit: int, *, carrier: str = "", status: Status | None = None, before: int | None = None
+) -> list[Violation]:
+    """At most `limit` findings, the newest first; against `carrier`, '' for any; `before` is the last id seen."""
+    query = select(VIOLATIONS).order_by(VIOLATIONS.c.id.desc()).limit(limit)
+    if carrier:
+        query = query.where(VIOLATIONS.c.carrier == carrier)
+    if status is not None:
+        query = query.where(VIOLATIONS.c.status == status.value)
+    if before is not None:
+        query = query.where(VIOLATIONS.c.id < before)
+    return [_violation(row) for row in connection.execute(query)]
+
+
+def of_case(connection: Connection, case_id: int) -> list[Violation]:
+    """The violations that a case rests on, oldest first."""
+    query = select(VIOLATIONS).where(VIOLATIONS.c.case_id == case_id).order_by(VIOLATIONS.c.id)
+    return [_violation(row) for row in connection.execute(query)]
 
 
 def search(tx: Transaction, since: datetime) -> list[Violation]:

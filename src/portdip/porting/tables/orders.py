@@ -99,8 +99,8 @@ ORDERS = Table(
     ),
     Index(
         "ix_orders_quota",
+        "profile",  # first, so that SQLite does not take this index for orders whose slot has come
         "slot",
-        "profile",
         sqlite_where=text("slot IS NOT NULL"),
         postgresql_where=text("slot IS NOT NULL"),
     ),

@@ -74,7 +74,10 @@ COMPLAINTS = Table(
     Column("escalated", Moment),
     Column("ended", Moment),
     Column("changed", Moment, nullable=False),
+    # The carrier whose desk opened it for the subscriber, '' for centre and regulator.
+    Column("complainant", Text, nullable=False, server_default=""),
     Index("ix_complaints_carrier", "carrier", "id"),
+    Index("ix_complaints_complainant", "complainant", "id"),
     Index("ix_complaints_due", "due", sqlite_where=text("due IS NOT NULL"), postgresql_where=text("due IS NOT NULL")),
 )
 

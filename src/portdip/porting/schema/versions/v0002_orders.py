@@ -140,7 +140,7 @@ def _orders_indexes() -> None:
     op.create_index(
         "ix_orders_quota",
         "orders",
-        ["slot", "profile"],
+        ["profile", "slot"],
         unique=False,
         sqlite_where=sa.text("slot IS NOT NULL"),
         postgresql_where=sa.text("slot IS NOT NULL"),
