@@ -89,6 +89,15 @@ def test_stretches_beyond_a_sequence_are_not_asked(history):
     assert (history.last(2), history.last(9), history.last(0)) == (2, 3, None)
 
 
+def test_all_of_it_comes_stretch_by_stretch_those_of_one_number_apart(history):
+    withdrawn = {"operation": Operation.WITHDRAW, "number": 860, "last": 869}
+    history.write(1, 2, [past.events(delta_of(1, port(862), port(861))), past.events(delta_of(2, withdrawn))])
+    history.write(3, 3, [past.events(delta_of(3, port(861)))])
+    found = [(places(numbers), places(others)) for numbers, others in history.all(3)]
+    assert found == [([(1, 1), (1, 0)], [(2, 0)]), ([(3, 0)], [])]
+    assert len(list(history.all(2))) == 1
+
+
 def test_what_a_crash_left_gives_way(history):
     """A stretch whose snapshot never went live, to the same sequence or to another."""
     history.write(1, 2, [past.events(delta_of(1, port(861)))])

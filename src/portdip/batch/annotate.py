@@ -6,13 +6,19 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-from portdip import files
-from portdip.batch import columnar, delimited
+from portdip.batch.columnar import Columnar
+from portdip.batch.delimited import Delimited
 from portdip.batch.flow import in_order
-from portdip.batch.piece import NO_ROWS
+from portdip.batch.place import COLUMNAR, DELIMITED, Place
+from portdip.batch.question import Question, Tally
 from portdip.errors import AnnotateError
-from portdip.lookup.answers import STATUSES
 from portdip.lookup.engine import Engine
+
+Report = Callable[[int, float | None], object]
+
+
+def _silent(rows: int, share: float | None) -> None:
+    """No progress to show."""
 
 
 def annotate_file(
@@ -21,51 +27,63 @@ def annotate_file(
     target: Path,
     column: str,
     *,
+    at_column: str | None = None,
+    time_zone: str | None = None,
     prefix: str = "",
     threads: int = 1,
-    report: Callable[[int, float], object] = lambda rows, share: None,
+    report: Report = _silent,
 ) -> dict[str, int]:
     """Copy the file `source` to `target` with carrier, routing_number, ported and status of `column` added.
 
     The names' ends say the formats: Parquet (.parquet) and Arrow (.arrow, .arrows for streams) in any
-    combination, CSV (.csv, .tsv, with .gz compressed) to CSV. Numbers are strings or integers; nulls (in CSV:
+    combination, CSV (.csv, .tsv, with .gz or .zst compressed) to CSV. Numbers are strings or integers; nulls (in CSV:
     empty fields) get nulls in all four. `prefix` goes before the names of the new columns. `report(rows,
     share)` hears of progress.
+
+    With `at_column`, who served each number at that time, from the history of the store: timestamps, or text in ISO
+    8601; `time_zone` (IANA name) is that of times without one, which are refused if it is not given. Nulls get nulls
+    again. Where history begins later, the status is `before-history` and the others are null.
 
     `target` appears when it is complete; on an error or interrupt, whatever was there stays. Returns the rows
     of each status and, under "null", of none. Raises AnnotateError, MissingColumnError or BadRowError.
     """
-    kind = _kind(source, target)
-    job = kind(engine, source, target, column, prefix)
-    counts = NO_ROWS.copy()
+    question = Question(column, at_column, time_zone, prefix)
+    tally = annotate(engine, Place.of(source), Place.of(target), question, threads=threads, report=report)
+    return tally.by_status(question)
+
+
+def annotate(
+    engine: Engine,
+    source: Place,
+    target: Place,
+    question: Question,
+    *,
+    row_groups: range | None = None,
+    threads: int = 1,
+    report: Report = _silent,
+) -> Tally:
+    """What `annotate_file` does, from and to any place; of Parquet only those of `row_groups`, if they are given."""
+    if source.is_columnar != target.is_columnar:
+        suffixes = COLUMNAR if source.is_columnar else DELIMITED
+        raise AnnotateError(
+            "the formats do not go together",
+            where=str(target),
+            expected=f"a name that ends in {', '.join(suffixes)}",
+            fix="Text stays text: guessing a column's type could change what is in it.",
+        )
+    job: Columnar | Delimited
+    if source.is_columnar:
+        job = Columnar(engine, source, target, question, row_groups)
+    else:
+        job = Delimited(engine, source, target, question)
+    tally = Tally()
     with (
-        files.replacing(target) as file,
+        target.writing() as file,
         job.writing(file) as write,
         contextlib.closing(in_order(job.read(), job.answer, threads)) as pieces,
     ):
         for piece in pieces:
             write(piece.content)
-            counts += piece.counts
-            report(int(counts.sum()), piece.share)
-    return dict(zip([*STATUSES.to_pylist(), "null"], counts.tolist(), strict=True))
-
-
-def _kind(source: Path, target: Path) -> type[columnar.Columnar] | type[delimited.Delimited]:
-    for kind, suffixes in (
-        (columnar.Columnar, columnar.SUFFIXES),
-        (delimited.Delimited, delimited.SUFFIXES),
-    ):
-        if source.name.endswith(suffixes):
-            if target.name.endswith(suffixes):
-                return kind
-            raise AnnotateError(
-                "the formats do not go together",
-                where=str(target),
-                expected=f"a name that ends in {', '.join(suffixes)}",
-                fix="Text stays text: guessing a column's type could change what is in it.",
-            )
-    raise AnnotateError(
-        "not a format to annotate",
-        where=str(source),
-        expected=f"a name that ends in {', '.join(columnar.SUFFIXES + delimited.SUFFIXES)}",
-    )
+            tally.add(piece.tally)
+            report(tally.rows, piece.share)
+    return tally

@@ -5,20 +5,18 @@ from __future__ import annotations
 import contextlib
 import mmap
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from portdip import files
-from portdip.batch import columns
-from portdip.batch.piece import Answered, Piece, count
+from portdip.batch import columns, times
+from portdip.batch.piece import Answered, Piece
+from portdip.batch.place import Place
+from portdip.batch.question import Question, Tally
 from portdip.errors import AnnotateError
 from portdip.lookup.engine import Engine
-
-#: File names of this kind: Parquet, Arrow's file format, Arrow's stream format.
-SUFFIXES = (".parquet", ".arrow", ".arrows")
 
 #: Small enough that the batches under way fit in memory whatever their columns, large enough for a row group.
 _BATCH_ROWS = 131_072
@@ -28,15 +26,22 @@ _BUFFER_BYTES = 1 << 20
 class Columnar:
     """One Parquet or Arrow file. `read` and `writing` belong to one thread each, `answer` to any."""
 
-    def __init__(self, engine: Engine, source: Path, target: Path, column: str, prefix: str) -> None:
+    def __init__(
+        self, engine: Engine, source: Place, target: Place, question: Question, row_groups: range | None = None
+    ) -> None:
         self._engine = engine
         self._target = target
         self._source = source
+        self._question = question
         with _readable(source):
-            schema, self._batches = _open(source)
-            self._place = columns.find(schema.names, column, source)
-            columns.check(schema.field(self._place).type, column, source)
-            for field in columns.added(schema.names, prefix, source):
+            schema, self._batches = _open(source, row_groups)
+            self._place = columns.find(schema.names, question.column, source)
+            columns.check(schema.field(self._place).type, question.column, source)
+            self._at_place: int | None = None
+            if question.at_column is not None:
+                self._at_place = columns.find(schema.names, question.at_column, source, "--at-column")
+                times.check(schema.field(self._at_place).type, question.at_column, question.time_zone, source)
+            for field in columns.added(schema.names, question.prefix, source):
                 schema = schema.append(field)
         self._schema = schema
 
@@ -52,9 +57,13 @@ class Columnar:
             # Offsets that came from the file, not from a decoder, may point anywhere.
             with _readable(self._source):
                 batch.validate(full=True)
-        answers = self._engine.annotate(columns.readable(batch.column(self._place)))
+        moments = None
+        if self._at_place is not None:
+            name = self._question.at_column or ""
+            moments = times.moments(batch.column(self._at_place), name, self._question.time_zone, self._source)
+        answers = self._engine.annotate(columns.readable(batch.column(self._place)), at=moments)
         both = pa.RecordBatch.from_arrays([*batch.columns, *answers.columns], schema=self._schema)
-        return Answered(both, piece.share, count(answers))
+        return Answered(both, piece.share, Tally.of(answers))
 
     @contextlib.contextmanager
     def writing(self, file: BinaryIO) -> Iterator[Callable[[pa.RecordBatch], Any]]:
@@ -72,7 +81,7 @@ class Columnar:
 
 
 @contextlib.contextmanager
-def _readable(source: Path) -> Iterator[None]:
+def _readable(source: Place) -> Iterator[None]:
     """Says which file it is that Arrow cannot read, and leaves what the system says of it alone."""
     try:
         yield
@@ -87,24 +96,25 @@ def _readable(source: Path) -> Iterator[None]:
         raise AnnotateError(f"the file cannot be read as {source.suffix}", where=str(source), got=str(error)) from error
 
 
-def _open(source: Path) -> tuple[pa.Schema, Iterator[Piece[pa.RecordBatch]]]:
+def _open(source: Place, row_groups: range | None) -> tuple[pa.Schema, Iterator[Piece[pa.RecordBatch]]]:
+    if source.path is None or source.suffix == ".arrows":
+        stream = source.stream if source.path is None else pa.OSFile(str(source.path))
+        reader = pa.ipc.open_stream(stream)
+        return reader.schema, _arrow_stream(reader, None if source.path is None else stream)
     if source.suffix == ".parquet":
         # Read ahead (`pre_buffer`), it would keep every byte read until the end.
-        parquet = pq.ParquetFile(source, buffer_size=_BUFFER_BYTES, pre_buffer=False)
-        return parquet.schema_arrow, _parquet(parquet)
-    if source.suffix == ".arrow":
-        # Mapped, so that a batch larger than memory is read a slice at a time.
-        mapped = files.map_readonly(source)
-        reader = pa.ipc.open_file(pa.py_buffer(mapped))
-        return reader.schema, _arrow(reader, mapped)
-    stream = pa.OSFile(str(source))
-    reader = pa.ipc.open_stream(stream)
-    return reader.schema, _arrow_stream(reader, stream)
+        parquet = pq.ParquetFile(source.path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+        return parquet.schema_arrow, _parquet(parquet, row_groups)
+    # Mapped, so that a batch larger than memory is read a slice at a time.
+    mapped = files.map_readonly(source.path)
+    reader = pa.ipc.open_file(pa.py_buffer(mapped))
+    return reader.schema, _arrow(reader, mapped)
 
 
-def _parquet(parquet: pq.ParquetFile) -> Iterator[Piece[pa.RecordBatch]]:
-    rows, done = parquet.metadata.num_rows, 0
-    for batch in parquet.iter_batches(_BATCH_ROWS):
+def _parquet(parquet: pq.ParquetFile, row_groups: range | None) -> Iterator[Piece[pa.RecordBatch]]:
+    groups = range(parquet.metadata.num_row_groups) if row_groups is None else row_groups
+    rows, done = sum(parquet.metadata.row_group(group).num_rows for group in groups), 0
+    for batch in parquet.iter_batches(_BATCH_ROWS, list(groups)):
         done += len(batch)
         yield Piece(batch, done / max(rows, 1))
 
@@ -119,6 +129,6 @@ def _arrow(reader: pa.ipc.RecordBatchFileReader, mapped: mmap.mmap) -> Iterator[
             mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def _arrow_stream(reader: pa.ipc.RecordBatchStreamReader, stream: pa.OSFile) -> Iterator[Piece[pa.RecordBatch]]:
+def _arrow_stream(reader: pa.ipc.RecordBatchStreamReader, stream: pa.OSFile | None) -> Iterator[Piece[pa.RecordBatch]]:
     for batch in reader:
-        yield Piece(batch, stream.tell() / stream.size())
+        yield Piece(batch, stream.tell() / stream.size() if stream else None)

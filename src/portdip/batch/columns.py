@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import types
@@ -13,8 +12,8 @@ from portdip.errors import AnnotateError, MissingColumnError
 from portdip.lookup.answers import SCHEMA
 
 
-def find(names: Sequence[str], column: str, source: Path) -> int:
-    """The position of `column` among `names`; MissingColumnError says which there are."""
+def find(names: Sequence[str], column: str, source: object, option: str = "--column") -> int:
+    """The position of `column` among `names`; MissingColumnError says which there are, and names the `option`."""
     places = [place for place, name in enumerate(names) if name == column]
     if len(places) == 1:
         return places[0]
@@ -25,11 +24,11 @@ def find(names: Sequence[str], column: str, source: Path) -> int:
         f"no column {column!r}",
         where=str(source),
         got="the columns " + ", ".join(names),
-        fix=f"Did you mean --column {near[0]}?" if near else "Name one of them with --column.",
+        fix=f"Did you mean {option} {near[0]}?" if near else f"Name one of them with {option}.",
     )
 
 
-def added(names: Sequence[str], prefix: str, source: Path) -> list[pa.Field]:
+def added(names: Sequence[str], prefix: str, source: object) -> list[pa.Field]:
     """The fields to add, their names after `prefix`; AnnotateError if the file has one of them already."""
     fields = [field.with_name(prefix + field.name) for field in SCHEMA]
     taken = [field.name for field in fields if field.name in names]
@@ -42,10 +41,10 @@ def added(names: Sequence[str], prefix: str, source: Path) -> list[pa.Field]:
     return fields
 
 
-def check(kind: pa.DataType, column: str, source: Path) -> None:
+def check(kind: pa.DataType, column: str, source: object) -> None:
     """Raise AnnotateError unless numbers can be read from columns of this type: text and whole numbers."""
     inner = kind.value_type if types.is_dictionary(kind) else kind
-    if _is_text(inner) or types.is_integer(inner):
+    if is_text(inner) or types.is_integer(inner):
         return
     why = " because it holds no more than 15 or 16 digits and prints none of them reliably"
     raise AnnotateError(
@@ -61,11 +60,12 @@ def readable(numbers: pa.Array) -> pa.Array:
     """The same numbers as an array that the engine reads, of a type that `check` let pass."""
     if types.is_dictionary(numbers.type):
         numbers = numbers.dictionary_decode()
-    if _is_text(numbers.type) or types.is_uint64(numbers.type):
+    if is_text(numbers.type) or types.is_uint64(numbers.type):
         return numbers
     # A negative number becomes one far above 15 digits: as invalid as it was.
     return numbers.cast(pa.int64()).view(pa.uint64())
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a type is one of Arrow's for text."""
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))

@@ -2,8 +2,8 @@
 
 A block is some megabytes of whole rows. Quoted fields may hold delimiters and line breaks (RFC 4180): a line
 break ends a row when an even number of quotes stands before it. Blank lines are no rows and pass too. Names
-that end in .gz are compressed, one gzip member for each block, so that all cores share that work too; .tsv
-files are delimited by tabs.
+that end in .gz or .zst are compressed, one gzip member or zstd frame for each block, so that all cores share that work
+too; .tsv files are delimited by tabs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import io
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -24,12 +23,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from portdip.batch import columns
-from portdip.batch.piece import NO_ROWS, Answered, Piece, count
+from portdip.batch import columns, times
+from portdip.batch.piece import Answered, Piece
+from portdip.batch.place import Place
+from portdip.batch.question import Question, Tally
 from portdip.errors import AnnotateError, BadRowError
 from portdip.lookup.engine import Engine
-
-SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 _BLOCK_BYTES = 4 << 20
 _ROW_BYTES_MAX = 64 << 20
@@ -47,11 +46,12 @@ class Block:
 class Delimited:
     """One CSV file to annotate. `read` and `writing` belong to one thread each, `answer` to any."""
 
-    def __init__(self, engine: Engine, source: Path, target: Path, column: str, prefix: str) -> None:
+    def __init__(self, engine: Engine, source: Place, target: Place, question: Question) -> None:
         self._engine = engine
         self._source = source
-        self._delimiter = "\t" if ".tsv" in source.suffixes else ","
-        self._pack: Callable[[bytes], bytes] = _compress if target.suffix == ".gz" else bytes
+        self._question = question
+        self._delimiter = "\t" if source.suffix.startswith(".tsv") else ","
+        self._pack: Callable[[bytes], bytes] = _PACKERS.get(target.suffix[4:], bytes)
         self._blocks = _blocks(source)
         header = next(self._blocks, None)
         if header is None:
@@ -62,8 +62,11 @@ class Delimited:
             self._names = next(csv.reader([text], delimiter=self._delimiter))
         except csv.Error as error:
             raise AnnotateError("no row of column names", where=f"{source}, line 1", got=str(error)) from error
-        self._place = columns.find(self._names, column, source)
-        self._added = [field.name for field in columns.added(self._names, prefix, source)]
+        self._place = columns.find(self._names, question.column, source)
+        self._at_place: int | None = None
+        if question.at_column is not None:
+            self._at_place = columns.find(self._names, question.at_column, source, "--at-column")
+        self._added = [field.name for field in columns.added(self._names, question.prefix, source)]
 
     def read(self) -> Iterator[Piece[Block]]:
         """The rows of the source after its header."""
@@ -74,9 +77,14 @@ class Delimited:
         text = piece.content.text
         ends = _row_ends(text)
         if not len(ends):
-            return Answered(self._pack(text), piece.share, NO_ROWS)
-        answers = self._engine.annotate(self._numbers(piece.content, ends))
-        return Answered(self._pack(self._joined(text, ends, answers)), piece.share, count(answers))
+            return Answered(self._pack(text), piece.share, Tally())
+        asked = self._asked(piece.content, ends)
+        moments = None
+        if self._at_place is not None:
+            name, zone = self._question.at_column or "", self._question.time_zone
+            moments = times.moments(asked.column(str(self._at_place)), name, zone, self._source)
+        answers = self._engine.annotate(asked.column(str(self._place)), at=moments)
+        return Answered(self._pack(self._joined(text, ends, answers)), piece.share, Tally.of(answers))
 
     @contextlib.contextmanager
     def writing(self, file: BinaryIO) -> Iterator[Callable[[bytes], Any]]:
@@ -87,9 +95,9 @@ class Delimited:
         file.write(self._pack(content + added.getvalue().encode() + self._header[len(content) :]))
         yield file.write
 
-    def _numbers(self, block: Block, ends: npt.NDArray[np.int64]) -> pa.ChunkedArray:
-        """The column to annotate; empty fields are nulls."""
-        name = str(self._place)
+    def _asked(self, block: Block, ends: npt.NDArray[np.int64]) -> pa.Table:
+        """The columns of numbers and times, named by their places; empty fields are nulls."""
+        wanted = {str(place) for place in (self._place, self._at_place) if place is not None}
         bad_rows: list[arrow_csv.InvalidRow] = []
 
         def refuse(row: arrow_csv.InvalidRow) -> str:
@@ -111,8 +119,8 @@ class Delimited:
                 ),
                 arrow_csv.ConvertOptions(
                     check_utf8=False,
-                    include_columns=[name],
-                    column_types={name: pa.string()},
+                    include_columns=sorted(wanted),
+                    column_types=dict.fromkeys(wanted, pa.string()),
                     null_values=[""],
                     strings_can_be_null=True,
                 ),
@@ -121,7 +129,7 @@ class Delimited:
             raise self._bad_row(block, ends, bad_rows) from error
         if len(table) != len(ends):
             raise self._bad_row(block, ends, [])
-        return table.column(name)
+        return table
 
     def _bad_row(self, block: Block, ends: npt.NDArray[np.int64], rows: list[arrow_csv.InvalidRow]) -> BadRowError:
         """What to raise for the first of the rows that Arrow refused; if none, rows could not be told apart."""
@@ -160,23 +168,43 @@ class Delimited:
         return column.cast(pa.large_string())
 
 
-def _compress(text: bytes) -> bytes:
+def _gzip(text: bytes) -> bytes:
     return gzip.compress(text, compresslevel=6, mtime=0)
 
 
-def _blocks(source: Path) -> Iterator[Piece[Block]]:
+def _zstd(text: bytes) -> bytes:
+    return bytes(pa.compress(text, codec="zstd", asbytes=True))
+
+
+_PACKERS: dict[str, Callable[[bytes], bytes]] = {".gz": _gzip, ".zst": _zstd}
+
+
+def _blocks(source: Place) -> Iterator[Piece[Block]]:
     """The header of a file, then its rows in blocks."""
-    size = source.stat().st_size
-    with open(source, "rb") as stored:
-        file = gzip.GzipFile(fileobj=stored) if source.suffix == ".gz" else stored
+    with contextlib.ExitStack() as opened:
+        stored = source.stream or opened.enter_context(open(source.path or "", "rb"))
+        size = source.path.stat().st_size if source.path else None
         try:
-            for block in _cut(file, source):
-                yield Piece(block, stored.tell() / size)
+            for block in _cut(_unpacked(stored, source.suffix), source):
+                yield Piece(block, stored.tell() / size if size else None)
         except (gzip.BadGzipFile, zlib.error, EOFError) as error:
             raise AnnotateError("damaged gzip file", where=str(source), got=str(error)) from error
+        except OSError as error:  # Arrow's own, of a stream that is no zstd
+            if error.errno is not None:
+                raise
+            raise AnnotateError("damaged zstd file", where=str(source), got=str(error)) from error
 
 
-def _cut(file: Any, source: Path) -> Iterator[Block]:
+def _unpacked(stored: BinaryIO, suffix: str) -> Any:
+    if suffix.endswith(".gz"):
+        return gzip.GzipFile(fileobj=stored)
+    if suffix.endswith(".zst"):
+        unpacked = pa.CompressedInputStream(pa.PythonFile(stored, mode="r"), "zstd")
+        return io.BufferedReader(unpacked, _BLOCK_BYTES)
+    return stored
+
+
+def _cut(file: Any, source: Place) -> Iterator[Block]:
     header = file.readline(_ROW_BYTES_MAX)
     while header.count(b'"') % 2 and (more := file.readline(_ROW_BYTES_MAX)):
         header += more

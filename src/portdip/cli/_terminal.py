@@ -65,3 +65,15 @@ def progress(what: str, unit: str) -> Iterator[Callable[[int, float | None], Non
                 bars.update(bar, total=1.0, completed=share, rate=rate)
 
         yield report
+
+
+@contextlib.contextmanager
+def steps() -> Iterator[Callable[[str, float], None]]:
+    """A bar on standard error whose text changes; the block reports with `report(what, share)`."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    console = errors()
+    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        bar = bars.add_task("", total=1.0)
+        yield lambda what, share: bars.update(bar, description=what, completed=share)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +21,26 @@ import pyarrow as pa
 from portdip.errors import UnknownRouteError
 from portdip.index import Index, LiveIndex
 from portdip.lookup._answers import CODES, Answers
-from portdip.lookup._digits import LAYOUTS, NumberColumn
+from portdip.lookup._digits import LAYOUTS, MISSING, NumberColumn
 from portdip.route import Route, Status
+
+if TYPE_CHECKING:
+    from portdip.lookup.timeline import Timeline
 
 #: Rows handled at a time; a multiple of 64, so that no two threads share a word of a bitmap.
 _BLOCK = 16_384
 
 STATUSES = pa.array([Status.PORTED, Status.NATIVE, Status.UNALLOCATED, Status.INVALID], pa.string())
+
+#: What the status of an answer at a moment may be besides: the store does not know what was so then; it was no moment.
+STATUSES_AT = pa.array([*STATUSES.to_pylist(), "before-history", "invalid-time"], pa.string())
+_BEFORE_HISTORY, _INVALID_TIME = len(STATUSES), len(STATUSES) + 1
+
+#: Instead of a moment: none is given; what was given is none.
+NO_TIME, INVALID_TIME = np.iinfo(np.int64).min, np.iinfo(np.int64).min + 1
+
+#: Microseconds since 1970, UTC.
+Moments = npt.NDArray[np.int64]
 
 SCHEMA = pa.schema(
     [
@@ -91,6 +104,47 @@ def answer(
     return _record_batch(source.rows, answers, labels)
 
 
+def answer_at(
+    timeline: Timeline, labels: Labels, numbers: pa.Array | pa.ChunkedArray, moments: Moments, threads: int = 1
+) -> pa.RecordBatch:
+    """As `answer`, of each number at its moment: microseconds since 1970, UTC, NO_TIME or INVALID_TIME.
+
+    Where no time is given all four are null. Where it is none, or nothing is known of it, all but the status, one of
+    STATUSES_AT.
+    """
+    source = _Source(numbers)
+    if len(moments) != source.rows:
+        raise ValueError(f"{len(moments)} moments for {source.rows} numbers")
+    answers = Answers(source.rows, labels.indices)
+    sure = np.empty(len(answers.present) * 8, dtype=np.uint8)
+
+    def fill(first: int, last: int) -> None:
+        block = np.empty(_BLOCK, dtype=np.uint64)
+        doubts = np.empty(_BLOCK, dtype=np.uint8)
+        for row in range(first, last, _BLOCK):
+            count = min(_BLOCK, last - row)
+            asked, unknown, when = block[:count], doubts[:count], moments[row : row + count]
+            source.read(row, asked)
+            timeless = when <= INVALID_TIME
+            if timeless.any():
+                asked[when == NO_TIME] = MISSING
+                when = np.where(timeless, timeline.since_any, when)
+            matches = timeline.match_many(asked, when, unknown)
+            unknown |= timeless
+            unknown &= asked != 0  # what is no number is that at any time
+            matches[unknown != 0] = 0
+            if not answers.put(row, asked, matches):
+                raise unknown_route()
+            status = answers.status[row : row + count]
+            status[unknown != 0] = _BEFORE_HISTORY
+            status[timeless & (asked != 0)] = _INVALID_TIME
+            bits = np.packbits(unknown == 0, bitorder="little")
+            sure[row // 8 : row // 8 + len(bits)] = bits
+
+    _share(source.rows, threads, fill)
+    return _record_batch(source.rows, answers, labels, STATUSES_AT, sure.view(np.uint64) & answers.present)
+
+
 def range_holders(index: LiveIndex, labels: Labels, numbers: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
     """The id of the carrier that holds the range around each of `numbers`, null where none does.
 
@@ -149,8 +203,16 @@ def _share(rows: int, threads: int, fill: Any) -> None:
             piece.result()
 
 
-def _record_batch(rows: int, answers: Answers, labels: Labels) -> pa.RecordBatch:
+def _record_batch(
+    rows: int,
+    answers: Answers,
+    labels: Labels,
+    statuses: pa.Array = STATUSES,
+    sure: npt.NDArray[np.uint64] | None = None,
+) -> pa.RecordBatch:
+    """`sure` is the bitmap of rows whose `ported` is not null, those with a status if not given."""
     known, present = pa.py_buffer(answers.known), pa.py_buffer(answers.present)
+    certain = present if sure is None else pa.py_buffer(sure)
 
     def indices(kind: pa.DataType, validity: pa.Buffer, values: npt.NDArray[Any]) -> pa.Array:
         return pa.Array.from_buffers(kind, rows, [validity, pa.py_buffer(values)])
@@ -163,8 +225,8 @@ def _record_batch(rows: int, answers: Answers, labels: Labels) -> pa.RecordBatch
         [
             dictionary(indices(pa.int32(), known, answers.carrier), labels.carriers),
             dictionary(indices(pa.int32(), known, answers.routing_number), labels.routing_numbers),
-            pa.Array.from_buffers(pa.bool_(), rows, [present, pa.py_buffer(answers.ported)]),
-            dictionary(indices(pa.int8(), present, answers.status), STATUSES),
+            pa.Array.from_buffers(pa.bool_(), rows, [certain, pa.py_buffer(answers.ported)]),
+            dictionary(indices(pa.int8(), present, answers.status), statuses),
         ],
         schema=SCHEMA,
     )

@@ -13,19 +13,21 @@ from datetime import UTC, datetime
 from operator import index as integer
 from os import PathLike
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from portdip.index import ENTRY, LiveIndex
-from portdip.lookup import _digits
-from portdip.lookup.answers import answer, unknown_route
+from portdip.lookup import _digits, reverse
+from portdip.lookup.answers import INVALID_TIME, Moments, answer, answer_at, unknown_route
 from portdip.lookup.follower import Follower
 from portdip.lookup.generation import Generation
 from portdip.lookup.history import Holding, dip_at, history, record
 from portdip.lookup.status import lag
+from portdip.lookup.steps import LONG_AGO
+from portdip.lookup.timeline import Timeline
 from portdip.number import LIMIT, check
 from portdip.route import Dip, Route, Status
 from portdip.table.snapshot import Record
@@ -37,6 +39,8 @@ POLL_SECONDS = 0.01
 SWITCH_SECONDS = 0.001
 #: How often it tries again where that failed.
 TROUBLE_SECONDS = 1.0
+#: Microseconds before the first moment asked from which on a timeline is made: the past of all time is larger.
+_ROOM = 30 * 86_400_000_000
 
 
 def open_engine(path: str | PathLike[str], resident: bool = False, live: bool = False) -> Engine:
@@ -53,6 +57,21 @@ def open_engine(path: str | PathLike[str], resident: bool = False, live: bool = 
     return engine
 
 
+class Standing(Protocol):
+    """What an engine answers from: a Follower, or something that stays where it is."""
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+
+    @property
+    def generation(self) -> Generation:
+        """The state of now."""
+
+    def refresh(self, moment: datetime) -> bool:
+        """Go a step on; whether there is a new generation."""
+
+
 class Engine:
     """Answers dips from one generation at a time.
 
@@ -61,12 +80,14 @@ class Engine:
     block, where it is live.
     """
 
-    def __init__(self, follower: Follower) -> None:
+    def __init__(self, follower: Standing) -> None:
         self._follower = follower
         self._generation = follower.generation
         self._refreshing = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._looking_back = threading.Lock()
+        self._timeline: Timeline | None = None
         #: What kept the last refresh of a live engine from succeeding; dips go on from the last good state.
         self.trouble: Exception | None = None
 
@@ -152,6 +173,14 @@ class Engine:
         """Every holder of `number` that the store knows of, oldest first."""
         return history(self._follower.store, self._generation, check(_integer(number)))
 
+    def served(self, carrier: str | None = None, routing_number: str | None = None) -> pa.RecordBatchReader:
+        """What a carrier (by id) or a routing number serves now, as a stream: see `portdip.lookup.reverse.served`.
+
+        Raises UnknownCarrierError where the table has none such.
+        """
+        generation = self._generation
+        return reverse.served(generation, reverse.chosen(generation, carrier=carrier, routing_number=routing_number))
+
     def record(self, number: int) -> Record | None:
         """The full row of a number that is ported: donor, date and sequence too. Takes some milliseconds."""
         return record(self._follower.store, self._generation, number)
@@ -191,13 +220,40 @@ class Engine:
         """
         return self._generation.index.find_many(numbers, threads=threads)
 
-    def annotate(self, numbers: pa.Array | pa.ChunkedArray, threads: int = 1) -> pa.RecordBatch:
+    def timeline(self, since: int | None = None) -> Timeline:
+        """The past of all numbers as it is known now, for moments from `since` on (microseconds since 1970; None: any).
+
+        Made when it is first asked for, in seconds for millions of changes, and kept for this state of the table.
+        Raises as `history` does.
+        """
+        wanted = LONG_AGO if since is None else since
+        generation = self._generation
+        with self._looking_back:
+            kept = self._timeline
+            if kept is None or kept.generation is not generation or kept.since > wanted:
+                again = kept is not None and kept.generation is generation
+                # Records come in nearly any order: earlier than was thought once, they may be of any time.
+                begin = LONG_AGO if again or since is None else max(since - _ROOM, LONG_AGO)
+                self._timeline = kept = None  # its memory may be needed
+                self._timeline = kept = Timeline.of(self._follower.store, generation, begin)
+        return kept
+
+    def annotate(
+        self, numbers: pa.Array | pa.ChunkedArray, threads: int = 1, at: Moments | None = None
+    ) -> pa.RecordBatch:
         """The answers for an Arrow column: carrier, routing_number, ported and status, nulls for nulls.
 
         `numbers` is an array or chunked array of string, large_string, string_view or uint64, else TypeError.
         Carrier (its id), routing number and status are dictionaries; carrier and routing number are null
         where no carrier serves the number, and status says why.
+
+        `at` asks who served each number at a moment of its own: microseconds since 1970, UTC, of as many, and what
+        `portdip.lookup.answers.answer_at` says.
         """
+        if at is not None:
+            told = at[at > INVALID_TIME]
+            timeline = self.timeline(int(told.min()) if len(told) else 0)
+            return answer_at(timeline, timeline.generation.labels, numbers, at, threads)
         generation = self._generation
         return answer(generation.index, generation.labels, numbers, threads)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from portdip.errors import StoreError
 from portdip.exchange.changes import Operation
+from portdip.exchange.delta import Delta
 from portdip.lookup.generation import Generation
 from portdip.route import Carrier, Dip, Status
 from portdip.table import past
@@ -218,8 +219,18 @@ def _events(store: Store, generation: Generation, number: int) -> list[_Event]:
 
 def _rows(store: Store, generation: Generation, number: int) -> Iterator[_Row]:
     """The rows of the history that tell of the number, then those of the deltas that are in no history yet."""
+    yield from store.past.of(number, generation.snapshot.manifest.sequence).to_pylist()
+    for delta in in_no_history(store, generation):
+        events = past.events(delta)
+        yield from events.filter(past.tells_of(events, number)).to_pylist()
+
+
+def in_no_history(store: Store, generation: Generation) -> Iterator[Delta]:
+    """The deltas up to the sequence of `generation` that no stretch of the history before its snapshot holds.
+
+    Raises StoreError where some of them have been pruned.
+    """
     snapshot, chain = generation.snapshot.manifest, store.chain
-    yield from store.past.of(number, snapshot.sequence).to_pylist()
     remembered = store.past.last(snapshot.sequence) or chain.base.sequence
     skipped = (chain.read(sequence) for sequence in range(remembered + 1, snapshot.sequence + 1) if chain.has(sequence))
     reached = snapshot.sequence
@@ -228,8 +239,7 @@ def _rows(store: Store, generation: Generation, number: int) -> Iterator[_Row]:
             if following.sequence > generation.sequence:
                 break
             reached = max(reached, following.sequence)
-            events = past.events(following)
-            yield from events.filter(past.tells_of(events, number)).to_pylist()
+            yield following
     if reached < generation.sequence:
         raise StoreError(
             "the deltas that this answer needs have been pruned",

@@ -6,6 +6,7 @@ The copy is laid out as the store is (`portdip.table.depot`), so it can be follo
     snapshots/<sequence>/        each that an import made, before its delta, which does not say what is in it; and the
                                  newest now and then
     history/<first>-<last>/      what was folded into snapshots
+    companions/<sequence>-<time>/  files beside the table, when whoever owns them has copied them
     keys/trusted.json            and the private keys where that is asked for
 
 Each file is read back when it is written, and compared. What is there already stays and is not copied again, so that a
@@ -26,8 +27,8 @@ from portdip.exchange.chain import BASE_FILE, Head
 from portdip.exchange.delta import open_sealed
 from portdip.exchange.key_ring import KeyRing
 from portdip.exchange.location import Location, read_whole
-from portdip.table import imported, past, schema
-from portdip.table.depot import DELTAS, HISTORY, KEYS, TRUST_FILE, Depot, delta_name, snapshot_name
+from portdip.table import companions, imported, past, schema
+from portdip.table.depot import COMPANIONS, DELTAS, HISTORY, KEYS, TRUST_FILE, Depot, delta_name, snapshot_name
 from portdip.table.manifest import BLOCK_BYTES, Manifest, Seal
 from portdip.table.store import Store
 
@@ -97,6 +98,20 @@ class Backup:
                 if path.exists():  # otherwise the store has removed it meanwhile
                     raise
             self._whole.add(name)
+
+    def copy_companions(self, directory: Path) -> Iterator[str]:
+        """Copy the files in `directory`, a scratch one that has copies of one moment; yields the name of what is new.
+
+        Call it before `copy_deltas`: the chain in the backup must not end before what the files tell of. A copy that
+        says what the newest one there says is not made.
+        """
+        raw = companions.seal(directory)
+        there = companions.copies(self._depot)
+        if there and self._read(f"{there[-1].name}/{schema.MANIFEST_FILE}") == raw:
+            return
+        made = companions.Copy.made(self._store.chain.head.sequence)
+        self._copy_directory(made.name, directory)
+        yield made.name
 
     def _check_history(self) -> int:
         """The newest sequence of which both have the same delta, -1 for none; BackupError where they contradict."""
@@ -208,7 +223,7 @@ class Backup:
         return None
 
     def _copy_directory(self, name: str, path: Path) -> bool:
-        """Copy a snapshot or a stretch of history, its manifest last: it is whole once that is there.
+        """Copy a snapshot, a stretch of history or companions, the manifest last: it is whole once that is there.
 
         False where it is there already.
         """
@@ -217,7 +232,7 @@ class Backup:
             return False
         raw = files.read_bytes(path / schema.MANIFEST_FILE)
         where = str(path / schema.MANIFEST_FILE)
-        seals = past.parse_seals(raw, where) if name.startswith(HISTORY) else Manifest.parse(raw, where).files
+        seals = _seals(name, raw, where)
         sizes = self._location.sizes(name)
         for file, seal in seals.items():
             is_there = sizes.get(file) == self._location.size_of(seal.bytes)
@@ -258,3 +273,10 @@ class Backup:
 
     def _not_kept(self, name: str) -> DamagedBackupError:
         return DamagedBackupError("what was written does not come back", where=self._depot.where(name))
+
+
+def _seals(name: str, raw: bytes, where: str) -> dict[str, Seal]:
+    """The seals in the manifest of the directory `name`, by file."""
+    if name.startswith(HISTORY):
+        return past.parse_seals(raw, where)
+    return companions.parse_seals(raw, where) if name.startswith(COMPANIONS) else Manifest.parse(raw, where).files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,9 @@ from portdip.errors import DamagedBackupError, DeltaError, KeyFileError, Portdip
 from portdip.exchange.chain import Head
 from portdip.exchange.keys import Trust
 from portdip.exchange.location import Location, read_whole
+from portdip.table import companions as beside
 from portdip.table import imported, past
+from portdip.table.companions import Copy
 from portdip.table.depot import HISTORY, Depot, delta_name, snapshot_name
 from portdip.table.manifest import Manifest
 from portdip.table.reconciling.digests import Particulars
@@ -29,8 +31,8 @@ class Findings:
     """What came of a check.
 
     `damage` is what is wrong, and `reach` what can be restored all the same. Of the proof, the restore of the newest
-    state: `head`, the last delta in it (None where it failed), how many seconds it took, and `content`, the digest of
-    what the table says (`content_digest`).
+    state: `head`, the last delta in it (None where it failed), how many seconds it took, `content`, the digest of what
+    the table says (`content_digest`), and the companions that came along, as `restore.Restored` has them.
     """
 
     damage: list[PortdipError | FileNotFoundError] = field(default_factory=list)
@@ -38,10 +40,14 @@ class Findings:
     head: Head | None = None
     seconds: float = 0.0
     content: str = ""
+    companions: Copy | None = None
+    companion_files: tuple[str, ...] = ()
 
 
-def check(location: Location, scratch: Path, write_image: WriteImage) -> Findings:
-    """Check the backup at `location`, restoring it below `scratch`, an empty directory.
+def check(
+    location: Location, scratch: Path, write_image: WriteImage, companion_files: Collection[str] = ()
+) -> Findings:
+    """Check the backup at `location`, restoring it below `scratch`, an empty directory, with companions of these names.
 
     Raises BackupError where there is none, BackupKeyError for a wrong key, OSError where the place cannot be reached.
     """
@@ -50,13 +56,15 @@ def check(location: Location, scratch: Path, write_image: WriteImage) -> Finding
     heads, imports = _check_chain(depot, base, findings)
     snapshots = _check_snapshots(depot, heads, findings)
     _check_history(depot, findings)
+    _check_companions(depot, findings)
     findings.reach = reach(snapshots, set(heads) & set(depot.deltas()), base, imports)
     began = time.monotonic()
     try:
-        restored = restore(scratch / "store", location, write_image)
+        restored = restore(scratch / "store", location, write_image, companion_files=companion_files)
         findings.seconds = time.monotonic() - began
         findings.content = content_digest(restored.store)
         findings.head = restored.head
+        findings.companions, findings.companion_files = restored.companions, restored.companion_files
     except (PortdipError, FileNotFoundError) as error:
         if not (heads or snapshots or findings.damage):
             raise  # there is no backup
@@ -171,6 +179,16 @@ def _check_history(depot: Depot, findings: Findings) -> None:
         try:
             seals = past.parse_seals(read_whole(depot.location, manifest), depot.where(manifest))
             for _, blocks in depot.sealed(f"{HISTORY}/{name}", seals):
+                for _ in blocks:
+                    pass
+        except (PortdipError, FileNotFoundError) as error:
+            findings.damage.append(error)
+
+
+def _check_companions(depot: Depot, findings: Findings) -> None:
+    for found in beside.copies(depot):
+        try:
+            for _, blocks in depot.sealed(found.name, beside.seals_of(depot, found)):
                 for _ in blocks:
                     pass
         except (PortdipError, FileNotFoundError) as error:

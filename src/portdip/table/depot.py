@@ -3,6 +3,7 @@
     DEPOT/deltas/                the chain (`portdip.exchange.chain`)
     DEPOT/snapshots/<sequence>/  snapshots; each is there once its manifest is
     DEPOT/history/<first>-<last>/  what was folded into snapshots (`portdip.table.past`), likewise
+    DEPOT/companions/<sequence>-<time>/  copies of files beside the table (`portdip.table.companions`), likewise
     DEPOT/keys/trusted.json      who may sign
 
 A store is one, and so is a backup; either can be followed, and a new store founded from it. A directory with nothing
@@ -36,6 +37,7 @@ from portdip.table import schema
 from portdip.table.manifest import Manifest, Seal
 
 DELTAS, SNAPSHOTS, HISTORY, KEYS = "deltas", "snapshots", "history", "keys"
+COMPANIONS = "companions"
 TRUST_FILE = f"{KEYS}/trusted.json"
 
 _NAME_DIGITS = 20
@@ -188,8 +190,8 @@ def _is_there(location: Location, name: str) -> bool:
     return True
 
 
-def copy(blocks: Iterable[bytes], path: Path) -> None:
+def copy(blocks: Iterable[bytes], path: Path, mode: int = 0o666) -> None:
     """Write a new file below a scratch directory."""
-    with files.create(path) as file:
+    with files.create(path, mode) as file:
         for block in blocks:
             file.write(block)

@@ -139,6 +139,15 @@ class Past:
                 found += [others.filter(tells_of(others, number)), _rows_of(number, self._open(stretch / _NUMBERS))]
         return pa.concat_tables(found)
 
+    def all(self, limit: int) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """Of each stretch that ends at `limit` or before, the oldest first: changes of single numbers, and the others.
+
+        Mapped; in the order in which they are stored.
+        """
+        for stretch in self.stretches():
+            if _last_of(stretch) <= limit:
+                yield self._open(stretch / _NUMBERS), self._open(stretch / _OTHERS)
+
     def last(self, limit: int) -> int | None:
         """The sequence of the last delta in the stretches that end at `limit` or before, None if there is none."""
         return max((last for last in map(_last_of, self.stretches()) if last <= limit), default=None)

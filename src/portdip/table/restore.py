@@ -2,7 +2,8 @@
 
 The new store has the newest snapshot up to that sequence, the chain as far back as the backup has it without a gap and
 up to exactly that sequence, byte for byte, the keys that were trusted then, and the history up to then. All of it is
-checked on the way: seals, the chain's digests, signatures. A damaged snapshot is passed over for the one before it,
+checked on the way: seals, the chain's digests, signatures. Companions (`portdip.table.companions`) that are asked for
+come as of the newest copy that tells of nothing later. A damaged snapshot is passed over for the one before it,
 which the chain makes the same state of. The store appears whole or not at all.
 
 The backup's own list of keys is believed. Where others may write to the place of a backup, encrypt it.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +34,8 @@ from portdip.exchange.delta import Sealed
 from portdip.exchange.key_ring import KeyRing
 from portdip.exchange.keys import Trust
 from portdip.exchange.location import Location, read_whole
-from portdip.table import imported, past
+from portdip.table import companions, imported, past
+from portdip.table.companions import Copy
 from portdip.table.depot import HISTORY, KEYS, Depot, copy, delta_name, snapshot_name
 from portdip.table.store import Store, WriteImage
 
@@ -48,13 +50,16 @@ _PRIVATE_KEY = re.compile(r"([0-9a-f]{16})\.pem")
 class Restored:
     """A store that was restored: the last delta in it, and the sequence of its snapshot.
 
-    `passed_over` says what is wrong with newer snapshots that would have done.
+    `passed_over` says what is wrong with newer snapshots that would have done. `companions` is the copy of companions
+    that came along (None: there was none), `companion_files` the names of its files.
     """
 
     store: Store
     head: Head
     snapshot: int
     passed_over: list[PortdipError | FileNotFoundError]
+    companions: Copy | None = None
+    companion_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +72,17 @@ class _Plan:
 
 
 def restore(
-    path: Path, location: Location, write_image: WriteImage, to_sequence: int | None = None, at: datetime | None = None
+    path: Path,
+    location: Location,
+    write_image: WriteImage,
+    to_sequence: int | None = None,
+    at: datetime | None = None,
+    companion_files: Collection[str] = (),
 ) -> Restored:
     """Restore the backup at `location` to a new store at `path`.
 
-    Up to `to_sequence`, or to the last delta made at or before `at` (UTC), or to the newest. Before anything is
+    Up to `to_sequence`, or to the last delta made at or before `at` (UTC), or to the newest; with the companions of
+    these names as far as the backup has them. Before anything is
     written it raises StoreError if something is at `path`, BackupKeyError for a wrong key, and BackupError where the
     backup does not lead to that sequence. DamagedBackupError, DamagedSnapshotError or DeltaError name damage met on
     the way; OSError and LocationError say that the place cannot be reached.
@@ -87,7 +98,8 @@ def restore(
         store.trust.write(trust)
         _copy_private_keys(depot, KeyRing(store.keys))
         _copy_history(depot, store.past.path, plan.target)
-    return Restored(Store(path), head, snapshot.sequence, passed_over)
+        copy_of, fetched = _fetch_companions(depot, store.path, plan.target, companion_files)
+    return Restored(Store(path), head, snapshot.sequence, passed_over, copy_of, fetched)
 
 
 def reach(
@@ -278,6 +290,16 @@ def _copy_history(depot: Depot, path: Path, target: int) -> None:
         for file, blocks in depot.sealed(f"{HISTORY}/{name}", past.parse_seals(raw, depot.where(manifest))):
             copy(blocks, path / name / file)
         copy([raw], path / name / past.MANIFEST_FILE)
+
+
+def _fetch_companions(
+    depot: Depot, path: Path, target: int, wanted: Collection[str]
+) -> tuple[Copy | None, tuple[str, ...]]:
+    """Bring the companions `wanted`, of the newest copy that tells of nothing after `target`; the copy, and which."""
+    usable = [found for found in companions.copies(depot) if found.sequence <= target] if wanted else []
+    if not usable:
+        return None, ()
+    return usable[-1], tuple(companions.fetch(depot, usable[-1], wanted, path))
 
 
 def _leads_nowhere(depot: Depot, target: int, expected: str, got: str) -> BackupError:

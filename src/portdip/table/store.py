@@ -206,28 +206,33 @@ class Store:
         except ValueError as error:
             raise DamagedSnapshotError("HELD cannot be read", where=str(path), got=str(error)) from error
 
+    def leading_to(self, sequence: int) -> int:
+        """The newest snapshot from which the chain leads to `sequence`; StoreError if none that is kept does."""
+        chain = self.chain
+        usable = [kept for kept in self.snapshots() if kept <= sequence and self._fits(kept, chain)]
+        if not usable or sequence > chain.head.sequence or imported.any_between(usable[-1], sequence, chain):
+            raise StoreError(
+                "no snapshot that is kept leads to that sequence",
+                where=str(self.path),
+                expected=f"a sequence up to {chain.head.sequence} that follows one of {self.snapshots()}",
+                got=str(sequence),
+            )
+        return usable[-1]
+
     def hold(self, sequence: int) -> None:
         """Answer from the table as it was at `sequence`, whatever the chain brings, until `resume`.
 
         Raises StoreError if no snapshot leads there.
         """
         with files.locked(self.lock, patience=_PATIENCE_S):
-            chain = self.chain
-            usable = [kept for kept in self.snapshots() if kept <= sequence and self._fits(kept, chain)]
-            if not usable or sequence > chain.head.sequence or imported.any_between(usable[-1], sequence, chain):
-                raise StoreError(
-                    "no snapshot that is kept leads to that sequence",
-                    where=str(self.path),
-                    expected=f"a sequence up to {chain.head.sequence} that follows one of {self.snapshots()}",
-                    got=str(sequence),
-                )
+            newest = self.leading_to(sequence)
             # At no time does CURRENT lead beyond HELD, be there a crash in between.
-            back = usable[-1] < self.current().manifest.sequence
+            back = newest < self.current().manifest.sequence
             if back:
-                self.make_current(usable[-1])
+                self.make_current(newest)
             files.write(self.path / _HELD, f"{sequence}\n".encode())
             if not back:
-                self.make_current(usable[-1])
+                self.make_current(newest)
 
     def resume(self) -> None:
         """End `hold`: answer from all of the chain again. Nothing happens where the store is not held."""
