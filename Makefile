@@ -10,7 +10,7 @@ help:
 	@echo "make demo              build a store from the Chinese numbering plan and 2 M ported numbers, and use it"
 	@echo "make test              all tests, linting and type checks"
 	@echo "make test-full         the same with long fault, fuzz and sanitizer runs"
-	@echo "make bench             measure the figures of the README (about 30 minutes, 24 GiB of memory)"
+	@echo "make bench             measure the figures of the README (about an hour, 24 GiB of memory)"
 	@echo "make wheel             sdist and wheel under dist/, the wheel tried in an empty environment"
 	@echo "make interop-packages  apt-get install what the tests against other systems want (root)"
 
@@ -56,7 +56,9 @@ sanitize: build
 		PYTHONPATH=build/sanitize/lib $(BIN)/pytest -p no:cacheprovider --capture=sys \
 		tests/index tests/lookup tests/table/reconciling/test_digests.py \
 		tests/access/test_enum.py tests/access/test_enum_packets.py tests/access/test_enum_tables.py \
-		tests/access/test_pdb.py tests/access/test_listener.py tests/access/test_clients.py tests/access/test_limits.py
+		tests/access/test_pdb.py tests/access/test_listener.py tests/access/test_clients.py tests/access/test_limits.py \
+		tests/batch/rebuild/test_exact.py tests/batch/rebuild/test_fit.py tests/batch/rebuild/test_text.py \
+		tests/batch/rebuild/test_check.py tests/batch/rebuild/test_names.py
 
 bench: build
 	$(BIN)/python -m benchmarks
@@ -72,7 +74,8 @@ interop-packages:
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
 		gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user valgrind \
-		bind9-dnsutils chromium curl dnsperf kamailio kamailio-extra-modules kamailio-utils-modules knot nsd openssl postgresql redis-server sip-tester systemd unbound
+		bind9-dnsutils chromium curl dnsperf kamailio kamailio-extra-modules kamailio-sqlite-modules \
+		kamailio-utils-modules knot nsd openssl postgresql redis-server sip-tester sqlite3 systemd unbound
 
 clean:
 	rm -rf $(VENV) build dist demo

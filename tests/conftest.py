@@ -28,7 +28,9 @@ NO_MOUNT = "mounting a file system is not permitted"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
-    config.addinivalue_line("markers", "system(program, package): needs a program of a Debian package")
+    config.addinivalue_line(
+        "markers", "system(program, package): needs a program, or a file by its whole path, of a Debian package"
+    )
     config.addinivalue_line("markers", "mount: needs the right to mount a file system")
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(random.randrange(1 << 32))
@@ -48,7 +50,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         for mark in item.iter_markers("system"):
             program, package = mark.args
-            if shutil.which(program) is None:
+            if shutil.which(program) is None and not os.path.isfile(program):
                 item.add_marker(pytest.mark.skip(reason=MISSING + package))
         if item.get_closest_marker("mount") and not may_mount():
             item.add_marker(pytest.mark.skip(reason=NO_MOUNT))

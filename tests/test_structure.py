@@ -42,7 +42,7 @@ MAY_IMPORT = {
 #: Modules that nobody imports by name: `portdip.index.reference` is for callers, the others are found by listing.
 FOUND_OTHERWISE = re.compile(
     r"portdip\.(__main__|index\.reference|cli\.\w+|exchange\.feeds\.\w+|exchange\.population\.(cn|nanp)"
-    r"|porting\.schema\.(env|versions\.\w+))"
+    r"|porting\.schema\.(env|versions\.\w+)|batch\.rebuild\.targets\.\w+)"
 )
 
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "common", "core", "helpers", "models", "misc"}
