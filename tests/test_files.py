@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,6 +207,23 @@ def test_a_lock_is_waited_for(tmp_path):
         waiting.set()
         with files.locked(tmp_path / "lock", patience=30):
             held.result()
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="no system that says how memory is mapped")
+def test_resident_bytes_are_of_a_kind_that_may_lie_on_huge_pages(tmp_path):
+    """Shared memory may not, and that is what mmap makes if nobody says otherwise."""
+    (tmp_path / "file").write_bytes(bytes(5 << 20))
+    view = files.read_into_huge_pages(tmp_path / "file")
+    address = np.frombuffer(view, dtype=np.uint8).ctypes.data
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        words = line.split()
+        if "-" in words[0] and not words[0].endswith(":"):
+            first, last = (int(bound, 16) for bound in words[0].split("-"))
+            if first <= address < last:
+                assert words[1].endswith("p"), f"{line}: private"
+                break
+    else:
+        pytest.fail("the memory is nowhere")
 
 
 def test_resident_bytes_are_the_files_and_start_on_a_huge_page(tmp_path):
