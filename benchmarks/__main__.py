@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from . import peers
 from .figure import SMOKE, Figure, Size, measure
 from .machine import fingerprint
 
@@ -22,11 +23,16 @@ GROUPS = {
     "dips": [Size(10 * _MILLION, 5 * _MILLION, 9), Size(100 * _MILLION, 10 * _MILLION, 9)],
     "building": [Size(100 * _MILLION, 0, 3)],
     "annotating": [Size(10 * _MILLION, 4 * _MILLION, 5)],
+    "frames": [Size(10 * _MILLION, 10 * _MILLION, 3)],
+    "annotating_files": [Size(10 * _MILLION, 4 * _MILLION, 5)],
+    "rebuilding": [Size(10 * _MILLION, 0, 3), Size(100 * _MILLION, 0, 2)],
     "exchanging": [Size(100 * _MILLION, 1_000_000, 3)],
     "reconciling": [Size(100 * _MILLION, 0, 3)],
     "access": [Size(1 * _MILLION, 1_000_000, 5), Size(100 * _MILLION, 1_000_000, 1)],
     "porting": [Size(10 * _MILLION, 150_000, 5)],
+    "porting_days": [Size(0, 150_000, 1)],
     "instructions": [Size(1 * _MILLION, 100_000, 1)],
+    "peers": [Size(10 * _MILLION, 1 * _MILLION, 5)],
     "billion": [Size(1000 * _MILLION, 10 * _MILLION, 5)],
 }
 
@@ -70,6 +76,8 @@ def _keep(found: list[Figure], groups: list[str]) -> None:
     path = RESULTS / f"{now:%Y-%m-%d}-{'-'.join(groups)}.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
     print(path)
+    if "peers" in groups:
+        peers.report(path)
 
 
 if __name__ == "__main__":

@@ -11,44 +11,25 @@ import shutil
 import statistics
 import time
 import urllib.request
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-import portdip
-
 from . import askers, servers
+from .asked import Asked, prepare
 from .askers import Run
-from .figure import Figure, Size
-from .populations import CACHE, Columns, columns, questions, store
+from .figure import Figure, Size, in_turns
+from .populations import columns
 from .servers import Server
+
+Runs = dict[str, list[Run]]
 
 #: From so many numbers on only memory is measured.
 _LARGE = 10_000_000
-_NUMBERS_OF_HTTP = 100_000
 #: So many that the kernel shares them out evenly, and that no worker ever rests.
 _SOCKETS_PER_WORKER = 16
 #: Debian packages, by the program that is used.
 _PACKAGES = {"dnsperf": "dnsperf", "knotd": "knot", "nsd": "nsd", "curl": "curl", "taskset": "util-linux"}
-
-
-class _Asked(NamedTuple):
-    """The questions in every form, and where the answers are."""
-
-    store: Path
-    folder: Path
-    names: Path
-    enum: Path
-    pdb: Path
-    numbers: Path
-    stream: Path
-    stream_count: int
-    zone: Path
-    first: bytes
-    asker: Path
 
 
 class _Pace(NamedTuple):
@@ -60,7 +41,7 @@ class _Pace(NamedTuple):
 
 def figures(size: Size) -> list[Figure]:
     drawn = columns("cn", size.numbers, 0.16)
-    asked = _prepare(drawn, size)
+    asked = prepare(drawn, size)
     if size.numbers >= _LARGE:
         return _memory(asked, size)
     pace = _Pace(0.2 if size.numbers < 1_000_000 else 3.0, size.rounds)
@@ -86,65 +67,6 @@ def figures(size: Size) -> list[Figure]:
     return found + _workers(asked, pace)
 
 
-def _prepare(drawn: Columns, size: Size) -> _Asked:
-    """Files with the questions in every form; the zone file has all ported numbers."""
-    path = store(drawn, size.numbers, 0.16)
-    folder = CACHE / f"access-{size.numbers}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    numbers = questions(drawn, size.questions)
-    asked = numbers.tolist()
-    names = folder / "names"
-    names.write_text("".join(f"{askers.reversed_name(number)} NAPTR\n" for number in asked))
-    text = folder / "numbers"
-    text.write_text("".join(f"{number}\n" for number in asked[:_NUMBERS_OF_HTTP]))
-    repeated = np.tile(numbers, 1 if size.numbers < 1_000_000 else 10)
-    return _Asked(
-        store=path,
-        folder=folder,
-        names=names,
-        enum=askers.write_datagrams((askers.enum_query(n, i & 0xFFFF) for i, n in enumerate(asked)), folder / "enum"),
-        pdb=askers.write_datagrams((askers.pdb_query(n, i & 0xFFFF) for i, n in enumerate(asked)), folder / "pdb"),
-        numbers=text,
-        stream=askers.write_stream(repeated, folder / "stream"),
-        stream_count=len(repeated),
-        zone=_write_zone(drawn, path, folder / "zone") if size.numbers < _LARGE else folder,
-        first=askers.enum_query(asked[0]),
-        asker=servers.compiled("asker", folder),
-    )
-
-
-def _write_zone(drawn: Columns, path: Path, zone: Path) -> Path:
-    """What we answer for each ported number, as a zone file."""
-    with portdip.open_engine(path) as engine, zone.open("w") as file:
-        file.write(
-            f"$ORIGIN {servers.APEX}.\n$TTL 0\n"
-            "@ SOA ns.invalid. hostmaster.invalid. 1 3600 600 86400 0\n@ NS ns.invalid.\n"
-        )
-        numbers = np.asarray(drawn.numbers)
-        parameters = {
-            code: f";rn={route.routing_number}" if route.routing_number else "" for code, route in engine.routes.items()
-        }
-        for number, code in zip(numbers.tolist(), engine.route_codes(numbers).tolist(), strict=True):
-            uri = f"tel:+{number};npdi{parameters[code]}"
-            file.write(f'{askers.reversed_name(number)}. NAPTR 10 100 "u" "E2U+pstn:tel" "!^.*$!{uri}!" .\n')
-    return zone
-
-
-Runs = dict[str, list[Run]]
-
-
-def _in_turns(candidates: dict[str, Callable[[], Run]], rounds: int) -> Runs:
-    """The runs of each candidate, round by round, after a round that does not count."""
-    runs: Runs = {name: [] for name in candidates}
-    for counted in [False, *[True] * rounds]:
-        for name, run in candidates.items():
-            done = run()
-            if counted:
-                runs[name].append(done)
-    return runs
-
-
 def _cpu_ratio(runs: Runs, one: str, others: list[str]) -> float:
     """Median over the rounds of one's CPU time per answer over that of the best of the others."""
     rounds = range(len(runs[one]))
@@ -161,12 +83,12 @@ def _detail(runs: Runs) -> dict[str, object]:
     }
 
 
-def _enum(asked: _Asked, pace: _Pace, ours: Server, peers: dict[str, Server]) -> list[Figure]:
+def _enum(asked: Asked, pace: _Pace, ours: Server, peers: dict[str, Server]) -> list[Figure]:
     """ENUM as dnsperf asks it."""
     reply_bytes = askers.by_dnsperf(ours, asked.names, pace.seconds).reply_bytes
     with servers.echo(servers.compiled("echo", asked.folder), reply_bytes) as echo:
         all_of_them = {"portdip": ours, "echo": echo, **peers}
-        runs = _in_turns(
+        runs = in_turns(
             {
                 name: lambda server=server: askers.by_dnsperf(server, asked.names, pace.seconds)
                 for name, server in all_of_them.items()
@@ -183,14 +105,15 @@ def _enum(asked: _Asked, pace: _Pace, ours: Server, peers: dict[str, Server]) ->
     return found
 
 
-def _one_by_one(asked: _Asked, pace: _Pace, ours: Server, peers: dict[str, Server]) -> list[Figure]:
+def _one_by_one(asked: Asked, pace: _Pace, ours: Server, peers: dict[str, Server]) -> list[Figure]:
     """One ENUM query under way: how long until its answer."""
-    times: dict[str, list[tuple[int, int]]] = {"portdip": [], **{name: [] for name in peers}}
-    for counted in [False, *[True] * pace.rounds]:
-        for name, server in {"portdip": ours, **peers}.items():
-            taken = askers.one_by_one(asked.asker, server, asked.enum, pace.seconds)
-            if counted:
-                times[name].append(taken)
+    times = in_turns(
+        {
+            name: lambda server=server: askers.one_by_one(asked.asker, server, "enum", asked.enum, pace.seconds)
+            for name, server in {"portdip": ours, **peers}.items()
+        },
+        pace.rounds,
+    )
     detail = {
         name: {
             "p50_us": statistics.median(t[0] for t in taken) / 1e3,
@@ -212,12 +135,12 @@ def _one_by_one(asked: _Asked, pace: _Pace, ours: Server, peers: dict[str, Serve
     ]
 
 
-def _pdb(asked: _Asked, pace: _Pace, ours: Server) -> list[Figure]:
+def _pdb(asked: Asked, pace: _Pace, ours: Server) -> list[Figure]:
     """pdb from a client that sends in batches."""
     number = int(asked.numbers.read_text().split()[0])
     reply_bytes = len(askers.pdb_query(number)) + 2  # and the carrier
     with servers.echo(servers.compiled("echo", asked.folder), reply_bytes) as echo:
-        runs = _in_turns(
+        runs = in_turns(
             {
                 name: lambda server=server: askers.by_asker(asked.asker, server, "pdb", asked.pdb, pace.seconds)
                 for name, server in {"portdip": ours, "echo": echo}.items()
@@ -228,13 +151,13 @@ def _pdb(asked: _Asked, pace: _Pace, ours: Server) -> list[Figure]:
     return [Figure("pdb CPU a query over a bare echo", ratio, "x", 1.25, detail=_detail(runs))]
 
 
-def _http(asked: _Asked, pace: _Pace, ours: Server) -> list[Figure]:
+def _http(asked: Asked, pace: _Pace, ours: Server) -> list[Figure]:
     """Single dips against an application that returns the bytes of one, on the same uvicorn."""
     number = asked.numbers.read_text().split()[0]
     with urllib.request.urlopen(f"http://127.0.0.1:{ours.ports['http']}/v1/dips/{number}") as answer:
         body = answer.read()
     with servers.bare_asgi(body) as bare:
-        runs = _in_turns(
+        runs = in_turns(
             {
                 name: lambda server=server: askers.by_http(server, asked.numbers, pace.seconds)
                 for name, server in {"portdip": ours, "bare": bare}.items()
@@ -245,9 +168,9 @@ def _http(asked: _Asked, pace: _Pace, ours: Server) -> list[Figure]:
     return [Figure("HTTP dips a core-second over a bare ASGI handler's", share, "x", 0.8, "at least", _detail(runs))]
 
 
-def _arrow(asked: _Asked, pace: _Pace, ours: Server) -> list[Figure]:
+def _arrow(asked: Asked, pace: _Pace, ours: Server) -> list[Figure]:
     """An Arrow stream to and fro."""
-    runs = _in_turns({"portdip": lambda: askers.by_curl(ours, asked.stream, asked.stream_count)}, pace.rounds)
+    runs = in_turns({"portdip": lambda: askers.by_curl(ours, asked.stream, asked.stream_count)}, pace.rounds)
     rate = statistics.median(1e6 / run.cpu_us for run in runs["portdip"])
     return [
         Figure(
@@ -261,7 +184,7 @@ def _arrow(asked: _Asked, pace: _Pace, ours: Server) -> list[Figure]:
     ]
 
 
-def _workers(asked: _Asked, pace: _Pace) -> list[Figure]:
+def _workers(asked: Asked, pace: _Pace) -> list[Figure]:
     """What a second worker on a second core adds.
 
     Two cores do not hold two busy workers and who asks them as well. So every worker has a core that it shares with
@@ -289,7 +212,7 @@ def _resting(pace: _Pace, ours: Server) -> list[Figure]:
     return [Figure("CPU of a server that nobody asks", 100 * (ours.cpu_total() - before) / pace.seconds, "% of a core")]
 
 
-def _memory(asked: _Asked, size: Size) -> list[Figure]:
+def _memory(asked: Asked, size: Size) -> list[Figure]:
     """Memory that a worker shares with nobody, once it has answered all the questions."""
     with servers.portdip(asked.store, asked.folder, asked.first, 2, set(servers.CORES)) as server:
         for protocol, datagrams in (("enum", asked.enum), ("pdb", asked.pdb)):

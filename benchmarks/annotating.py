@@ -6,12 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 import portdip
 from portdip import Engine
 
 from .figure import Figure, Size, interleaved, nanoseconds, ratio
+from .peers import duckdb_join
+from .peers.cykhash_map import CykhashMap
+from .peers.pandas_index import PandasIndex
+from .peers.peer import Peer, Ported
 from .populations import Columns, columns, questions, store
 
 _ROUNDS_MAX = 5
@@ -27,38 +32,20 @@ def figures(size: Size) -> list[Figure]:
 
 def _codes(engine: Engine, drawn: Columns, asked: Any, size: Size, name: str) -> list[Figure]:
     """Numbers to codes: `route_codes` against a pandas index and a compiled hash map."""
-    import pandas as pd
-    from cykhash import Int64toInt64Map_from_buffers, Int64toInt64Map_to
-
-    frame = pd.Index(np.asarray(drawn.numbers))
-    codes = np.asarray(drawn.codes)
-    table = Int64toInt64Map_from_buffers(np.asarray(drawn.numbers).astype(np.int64), codes.astype(np.int64))
-    asked_signed = asked.view(np.int64)
-    found = np.empty(len(asked), dtype=np.int64)
-
-    def pandas_index() -> Any:
-        rows = frame.get_indexer(asked)
-        return np.where(rows >= 0, codes[rows], 0)
-
-    def cykhash_map() -> None:
-        Int64toInt64Map_to(table, asked_signed, found, stop_at_unknown=False, default_value=0)
-
+    ported = Ported(drawn.numbers, drawn.codes, drawn.ranges, drawn.image.parent)
+    peers: list[Peer] = [PandasIndex(ported), CykhashMap(ported)]
     candidates: dict[str, Callable[[], object]] = {
         "route_codes": lambda: engine.route_codes(asked),
-        "pandas get_indexer": pandas_index,
-        "cykhash": cykhash_map,
+        **{peer.name: (lambda peer=peer: peer.ask_many(asked)) for peer in peers},
     }
     times = interleaved(candidates, min(size.rounds, _ROUNDS_MAX))
-    better = min(ratio(times, peer, "route_codes") for peer in ("pandas get_indexer", "cykhash"))
+    better = min(ratio(times, peer.name, "route_codes") for peer in peers)
     detail = {"nanoseconds": nanoseconds(times, len(asked))}
     return [Figure(f"pandas or cykhash over route_codes, {name}", better, "x", 4.0, "at least", detail)]
 
 
 def _strings(engine: Engine, drawn: Columns, asked: Any, size: Size, name: str) -> list[Figure]:
     """Strings to carrier and routing number, end to end: `annotate` against find_many and against joins."""
-    import duckdb
-    import polars as pl
-
     texts = pa.array(asked).cast(pa.string())
     routes = drawn.plan.routes
     codes = pa.array(np.asarray(drawn.codes) - np.uint16(1))
@@ -75,8 +62,7 @@ def _strings(engine: Engine, drawn: Columns, asked: Any, size: Size, name: str) 
     )
     calls = pa.table({"number": texts})
     polars_table, polars_calls = pl.from_arrow(table), pl.from_arrow(calls)
-    connection = duckdb.connect()
-    connection.execute("SET threads = 1")
+    connection = duckdb_join.connect()
     connection.register("ported", table)
     connection.register("calls", calls)
     candidates: dict[str, Callable[[], object]] = {

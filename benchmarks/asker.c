@@ -1,58 +1,17 @@
 /* `asker PORT SECONDS WINDOW FILE`: sends the datagrams of a file to 127.0.0.1, one after the other and again.
  *
- * The file holds datagrams, each after its length as 16 bits in the machine's order. At most WINDOW are under way, up
- * to 64 in one system call. Prints how many were sent and answered and, for a window of 1, the median and the 99th
- * percentile of the nanoseconds that an answer took.
+ * At most WINDOW are under way, up to 64 in one system call. Prints how many were sent and answered and, for a window
+ * of 1, the median and the 99th percentile of the nanoseconds that an answer took.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
-#include <time.h>
 
-enum { BATCH = 64, ROOM = 1280, BUFFER = 1 << 22, TIMES_MAX = 1 << 22, PATIENCE_US = 100000 };
+#include "asking.h"
 
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static int by_size(const void *one, const void *other) {
-    const int64_t a = *(const int64_t *)one, b = *(const int64_t *)other;
-    return (a > b) - (a < b);
-}
-
-typedef struct {
-    char *bytes, *end, *at;
-} questions;
-
-static questions read_questions(const char *path) {
-    struct stat facts;
-    questions all = {NULL, NULL, NULL};
-    FILE *file = fopen(path, "rb");
-    if (file && fstat(fileno(file), &facts) == 0 && (all.bytes = malloc((size_t)facts.st_size)))
-        if (fread(all.bytes, 1, (size_t)facts.st_size, file) == (size_t)facts.st_size)
-            all.end = all.bytes + facts.st_size;
-    all.at = all.bytes;
-    return all;
-}
-
-static struct iovec next_question(questions *all) {
-    uint16_t length;
-    if (all->at == all->end)
-        all->at = all->bytes;
-    memcpy(&length, all->at, sizeof length);
-    const struct iovec question = {all->at + sizeof length, length};
-    all->at += sizeof length + length;
-    return question;
-}
+enum { BATCH = 64, ROOM = 1280, BUFFER = 1 << 22, PATIENCE_US = 100000 };
 
 int main(int count, char **arguments) {
     static struct mmsghdr out[BATCH], in[BATCH];
@@ -94,7 +53,6 @@ int main(int count, char **arguments) {
         if (window == 1 && came > 0 && timed < TIMES_MAX)
             times[timed++] = now_ns() - began;
     }
-    qsort(times, (size_t)timed, sizeof times[0], by_size);
-    printf("%ld %ld %lld %lld\n", sent, answered, (long long)times[timed / 2], (long long)times[timed * 99 / 100]);
+    print_counts(sent, answered, times, timed);
     return 0;
 }

@@ -1,4 +1,4 @@
-"""What asks the servers: dnsperf, datagrams in batches, HTTP over kept connections, and curl with an Arrow stream."""
+"""What asks servers: dnsperf, datagrams in batches, Redis commands, HTTP over kept connections, curl with a stream."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 from .servers import APEX, CLIENT_CORE, Server, pinned
 
 Numbers = npt.NDArray[np.uint64]
-_MEDIA_TYPE = "application/vnd.apache.arrow.stream"
+MEDIA_TYPE = "application/vnd.apache.arrow.stream"
 _NAPTR, _IN = 35, 1
 #: Numbers in a record batch of an Arrow stream.
 _ROWS = 65_536
@@ -59,6 +59,15 @@ def write_datagrams(datagrams: Iterable[bytes], path: Path) -> Path:
     """The file that `asker` reads."""
     path.write_bytes(b"".join(len(one).to_bytes(2, sys.byteorder) + one for one in datagrams))
     return path
+
+
+def resp(*words: str) -> bytes:
+    """A command of Redis.
+
+    >>> resp("GET", "8613")
+    b'*2\\r\\n$3\\r\\nGET\\r\\n$4\\r\\n8613\\r\\n'
+    """
+    return b"".join([b"*%d\r\n" % len(words), *(b"$%d\r\n%b\r\n" % (len(word), word.encode()) for word in words)])
 
 
 def write_stream(numbers: Numbers, path: Path) -> Path:
@@ -104,19 +113,31 @@ def by_asker(
     return Run(answered, taken / answered * 1e6, answered / seconds)
 
 
-def one_by_one(asker: Path, server: Server, datagrams: Path, seconds: float) -> tuple[int, int]:
+def one_by_one(asker: Path, server: Server, protocol: str, datagrams: Path, seconds: float) -> tuple[int, int]:
     """Median and 99th percentile of the nanoseconds until an answer, one query under way."""
-    port = str(server.ports.get("enum", server.ports.get("udp")))
+    port = str(server.ports[protocol])
     median, slow = _printed([asker, port, f"{seconds:g}", "1", datagrams]).split()[2:]
     return int(median), int(slow)
 
 
-def by_http(server: Server, numbers: Path, seconds: float) -> Run:
-    """Ask for single dips over connections that are kept."""
+def by_http(server: Server, numbers: Path, seconds: float, connections: int = 32) -> Run:
+    """Ask for single dips over connections that are kept, with one under way on each."""
     before = server.cpu_total()
-    said = _printed([sys.executable, "-m", "benchmarks.http_asker", str(server.ports["http"]), f"{seconds:g}", numbers])
+    port = str(server.ports["http"])
+    said = _printed([sys.executable, "-m", "benchmarks.http_asker", port, f"{seconds:g}", str(connections), numbers])
     taken = server.cpu_total() - before
     return Run(int(said), taken / int(said) * 1e6, int(said) / seconds)
+
+
+def by_resp(
+    asker: Path, server: Server, commands: Path, seconds: float, connections: int, pipeline: int
+) -> tuple[Run, int]:
+    """Ask a Redis with so many commands under way on each connection; with the median nanoseconds of a turn."""
+    before = server.cpu_total()
+    port = str(server.ports["redis"])
+    said = _printed([asker, port, f"{seconds:g}", str(connections), str(pipeline), commands]).split()
+    answered = int(said[1])
+    return Run(answered, (server.cpu_total() - before) / answered * 1e6, answered / seconds), int(said[2])
 
 
 def by_curl(server: Server, stream: Path, count: int) -> Run:
@@ -131,7 +152,7 @@ def by_curl(server: Server, stream: Path, count: int) -> Run:
             "-X",
             "POST",
             "-H",
-            f"content-type: {_MEDIA_TYPE}",
+            f"content-type: {MEDIA_TYPE}",
             "-T",
             stream,
             "-o",

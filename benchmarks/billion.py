@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from portdip import files
+from portdip.capacity.machine import gather
 from portdip.exchange import population
 from portdip.index import Builder, Index
-from portdip.index._gather import gather
 
 from .figure import Figure, Size, interleaved, nanoseconds, ratio
 from .populations import CACHE, SEED

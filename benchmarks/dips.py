@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from portdip import files
+from portdip.capacity.machine import gather
 from portdip.index import Index, kernel, kernels, use_kernel
-from portdip.index._gather import gather
 
 from .figure import Figure, Size, interleaved, nanoseconds, ratio
+from .peers.dictionary import Dictionary
+from .peers.peer import Ported
 from .populations import Columns, columns, questions
 
 #: (plan, share ported in each block, bytes per number at most)
@@ -64,19 +66,15 @@ def _batch(index: Index, drawn: Columns, size: Size, name: str) -> list[Figure]:
 
 def _scalar(index: Index, drawn: Columns, size: Size, name: str) -> Figure:
     """`index[number]` and `dict.get(number)` in a Python loop over prepared integers."""
-    table = dict(zip(drawn.numbers.tolist(), drawn.codes.tolist(), strict=True))
+    table = Dictionary(Ported(drawn.numbers, drawn.codes, drawn.ranges, drawn.image.parent))
     asked = questions(drawn, min(size.questions, _SCALAR_QUESTIONS)).tolist()
-    get = table.get
-
-    def dict_get() -> None:
-        for number in asked:
-            get(number)
-
-    def subscript() -> None:
-        for number in asked:
-            index[number]
-
-    times = interleaved({"dict.get": dict_get, "index[number]": subscript}, size.rounds)
+    times = interleaved(
+        {
+            "dict.get": lambda: table.ask_one(asked),
+            "index[number]": lambda: [index[number] for number in asked],
+        },
+        size.rounds,
+    )
     detail = {"nanoseconds": nanoseconds(times, len(asked))}
     return Figure(
         f"index[number] over dict.get, {name}", ratio(times, "index[number]", "dict.get"), "x", 0.4, detail=detail

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,29 @@ def measure(group: str, size: Size) -> list[Figure]:
 
 
 Times = dict[str, list[float]]
+_Taken = TypeVar("_Taken")
+
+
+def in_turns(candidates: dict[str, Callable[[], _Taken]], rounds: int) -> dict[str, list[_Taken]]:
+    """What each candidate returns, round by round, after one round that does not count."""
+    taken: dict[str, list[_Taken]] = {name: [] for name in candidates}
+    for counted in [False, *[True] * rounds]:
+        for name, run in candidates.items():
+            result = run()
+            if counted:
+                taken[name].append(result)
+    return taken
 
 
 def interleaved(candidates: dict[str, Callable[[], object]], rounds: int) -> Times:
     """Seconds of each candidate, round by round, after one round that does not count."""
-    times: Times = {name: [] for name in candidates}
-    for counted in [False, *[True] * rounds]:
-        for name, run in candidates.items():
-            start = time.perf_counter()
-            run()
-            if counted:
-                times[name].append(time.perf_counter() - start)
-    return times
+    return in_turns({name: lambda run=run: _seconds(run) for name, run in candidates.items()}, rounds)
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
 
 
 def ratio(times: Times, one: str, other: str) -> float:

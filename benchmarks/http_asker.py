@@ -1,6 +1,6 @@
-"""`python -m benchmarks.http_asker PORT SECONDS FILE`: ask for single dips over HTTP, one after the other.
+"""`python -m benchmarks.http_asker PORT SECONDS CONNECTIONS FILE`: ask for single dips over HTTP, one after the other.
 
-The file holds a number a line. Each of some connections that are kept has one request under way. Prints how many were
+The file holds a number a line. Each of the connections, which are kept, has one request under way. Prints how many were
 answered.
 """
 
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import uvloop
 
-_CONNECTIONS = 32
 _LENGTH = b"content-length: "
 
 
@@ -44,15 +43,15 @@ class _Asking(asyncio.Protocol):
         self._transport.write(next(self._requests))
 
 
-async def _ask(port: int, seconds: float, path: Path) -> None:
+async def _ask(port: int, seconds: float, connections: int, path: Path) -> None:
     numbers = path.read_bytes().split()
     requests = cycle([b"GET /v1/dips/%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % number for number in numbers])
     loop = asyncio.get_running_loop()
-    for _ in range(_CONNECTIONS):
+    for _ in range(connections):
         await loop.create_connection(lambda: _Asking(requests), "127.0.0.1", port)
     await asyncio.sleep(seconds)
     print(_Asking.answered)
 
 
 if __name__ == "__main__":
-    uvloop.run(_ask(int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3])))
+    uvloop.run(_ask(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from portdip import index
+from portdip.capacity.suite import tables
 from portdip.exchange import population
 from portdip.exchange.feeds.options import Options
 from portdip.lookup.load import import_feed, init_store
@@ -75,11 +76,4 @@ def store(drawn: Columns, numbers: int, share: float) -> Path:
 
 def questions(drawn: Columns, count: int) -> npt.NDArray[np.uint64]:
     """`count` numbers in random order: half have an entry, half have none but lie in the same blocks."""
-    random = np.random.default_rng(SEED)
-    present = drawn.numbers[np.sort(random.integers(0, len(drawn.numbers), count - count // 2))]
-    near = drawn.numbers[np.sort(random.integers(0, len(drawn.numbers), 2 * count))]
-    candidates = near // 10_000 * 10_000 + random.integers(0, 10_000, len(near), dtype=np.uint64)
-    places = np.searchsorted(drawn.numbers, candidates)
-    absent = candidates[drawn.numbers[np.minimum(places, len(drawn.numbers) - 1)] != candidates]
-    asked = np.concatenate([present, random.permutation(absent)[: count // 2]])
-    return random.permutation(asked)
+    return tables.questions(drawn.numbers, count, SEED)

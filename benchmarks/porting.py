@@ -1,4 +1,7 @@
-"""The porting layer: the burst of the full hour, moves a second, one number's file among millions, the simulator."""
+"""The porting layer: the burst of the full hour, moves a second, one number's file among millions.
+
+Whole simulated days are a group of their own, `benchmarks.porting_days`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +28,7 @@ from portdip.porting.cutover import CutOver
 from portdip.porting.database import Database
 from portdip.porting.orders import Order, Orders
 from portdip.porting.publisher import Publisher
-from portdip.porting.simulation.run import Scenario, simulate
 from portdip.porting.states import Act
-from portdip.table.store import Store
 
 from .figure import Figure, Size, ratio
 from .populations import CACHE
@@ -38,6 +40,8 @@ BURST = 20_000
 #: How often a desk does something beside the burst, in seconds.
 DESK_PAUSE = 0.02
 _TOGETHER = 1_000
+#: Moves, and commits, of one round.
+MOVES = 500
 
 
 def figures(size: Size) -> list[Figure]:
@@ -45,16 +49,25 @@ def figures(size: Size) -> list[Figure]:
     path = CACHE / "porting"
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
+    rounds = 1 if smoke else 4 * size.rounds
     try:
-        return [
-            *_burst(path / "burst", 200 if smoke else BURST),
-            *_moves("SQLite", f"sqlite:///{path / 'moves.db'}", _sqlite_commits(path / "bare.db"), size.rounds, smoke),
-            *_moves_on_postgresql(size.rounds, smoke),
-            *_file(path / "file.db", size.numbers // 100 if smoke else size.numbers),
-            *_simulator(path / "simulated", size.questions // 20 if smoke else size.questions, 2),
-        ]
+        return told(
+            _burst(path / "burst", 200 if smoke else BURST),
+            _moves("SQLite", f"sqlite:///{path / 'moves.db'}", _sqlite_commits(path / "bare.db"), rounds),
+            _moves_on_postgresql(rounds),
+            _file(path / "file.db", size.numbers // 100 if smoke else size.numbers),
+        )
     finally:
         shutil.rmtree(path)
+
+
+def told(*measured: Iterator[Figure]) -> list[Figure]:
+    """All figures, each printed as soon as it is measured: the whole takes long."""
+    found = []
+    for figure in chain.from_iterable(measured):
+        print(f"{figure.name}: {figure.value:.3g} {figure.unit} {figure.detail or ''}", flush=True)
+        found.append(figure)
+    return found
 
 
 def _orders() -> Orders:
@@ -66,7 +79,7 @@ def _open(tx: Any, orders: Orders, offset: int) -> Order:
     return orders.open(tx, CENTRE, "benchmark", profile="cn", number=FIRST + offset, **values)
 
 
-def _burst(path: Path, count: int) -> list[Figure]:
+def _burst(path: Path, count: int) -> Iterator[Figure]:
     """From the instant at which orders are due to the last of them answered elsewhere, with a desk at work beside."""
     store = init_store(path, "benchmark")
     url, orders = f"sqlite:///{path / 'porting.db'}", _orders()
@@ -102,12 +115,10 @@ def _burst(path: Path, count: int) -> list[Figure]:
         "desk_transactions": len(times),
         "desk_median_ms": statistics.median(times) * 1e3,
     }
-    return [
-        Figure(
-            f"{count:,} orders due at once: instant to answered by a following engine", seconds, "s", 5.0, detail=detail
-        ),
-        Figure(f"p99 of a desk's transactions beside {count:,} orders", p99 * 1e3, "ms", 200.0),
-    ]
+    yield Figure(
+        f"{count:,} orders due at once: instant to answered by a following engine", seconds, "s", 5.0, detail=detail
+    )
+    yield Figure(f"p99 of a desk's transactions beside {count:,} orders", p99 * 1e3, "ms", 200.0)
 
 
 def _answer(path: Path, count: int, tell: Any) -> None:
@@ -142,15 +153,15 @@ def _work_at_a_desk(url: str, count: int, tell: Any, stop: Any) -> None:
     tell.put(times)
 
 
-def _moves(name: str, url: str, commits: Callable[[int], None], rounds: int, smoke: bool) -> list[Figure]:
+def _moves(name: str, url: str, commits: Callable[[int], None], rounds: int) -> Iterator[Figure]:
     """Moves of the layer against commits of the same database that change one row and do nothing else."""
-    count, orders = (50, 1) if smoke else (2_000, rounds)
+    count = MOVES if rounds > 1 else MOVES // 10
     times: dict[str, list[float]] = {"moves": [], "commits": []}
     layer = _orders()
     with Database.open(url) as database:
         with database.transaction() as tx:
             order = layer.move(tx, _open(tx, layer, 0), Act.QUERY, CENTRE, "benchmark")
-        for counted in [False, *[True] * orders]:
+        for counted in [False, *[True] * rounds]:
             began = time.perf_counter()
             for _ in range(count):
                 with database.transaction() as tx:
@@ -162,7 +173,7 @@ def _moves(name: str, url: str, commits: Callable[[int], None], rounds: int, smo
                 times["commits"].append(time.perf_counter() - moved)
     detail = {what: round(count / statistics.median(taken)) for what, taken in times.items()}
     share = ratio(times, "commits", "moves")
-    return [Figure(f"moves over bare commits, {name}", share, "x", 0.25, "at least", detail)]
+    yield Figure(f"moves over bare commits, {name}", share, "x", 0.25, "at least", detail)
 
 
 def _sqlite_commits(path: Path) -> Callable[[int], None]:
@@ -179,9 +190,9 @@ def _sqlite_commits(path: Path) -> Callable[[int], None]:
     return commits
 
 
-def _moves_on_postgresql(rounds: int, smoke: bool) -> list[Figure]:
+def _moves_on_postgresql(rounds: int) -> Iterator[Figure]:
     if not list(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")):
-        return []
+        return
     import psycopg
 
     with _postgresql() as url, psycopg.connect(url, autocommit=True) as connection:
@@ -193,7 +204,7 @@ def _moves_on_postgresql(rounds: int, smoke: bool) -> list[Figure]:
                 with connection.transaction():
                     connection.execute("UPDATE one SET count = count + 1")
 
-        return _moves("PostgreSQL", url, commits, rounds, smoke)
+        yield from _moves("PostgreSQL", url, commits, rounds)
 
 
 @contextlib.contextmanager
@@ -217,15 +228,15 @@ def _postgresql() -> Iterator[str]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _file(path: Path, count: int) -> list[Figure]:
+def _file(path: Path, count: int) -> Iterator[Figure]:
     """All orders and audit records of one number, among `count` orders, against one read by primary key."""
     clock, orders = VirtualClock(datetime(2026, 6, 1, tzinfo=UTC)), _orders()
+    with Database.open(f"sqlite:///{path}", clock) as database, database.transaction() as tx:
+        for _ in range(3):
+            order = orders.move(tx, _open(tx, orders, 0), Act.QUERY, CENTRE, "benchmark")
+            order = orders.move(tx, order, Act.CANCEL, CENTRE, "benchmark")
+    _fill(path, count)
     with Database.open(f"sqlite:///{path}", clock) as database:
-        with database.transaction() as tx:
-            for _ in range(3):
-                order = orders.move(tx, _open(tx, orders, 0), Act.QUERY, CENTRE, "benchmark")
-                order = orders.move(tx, order, Act.CANCEL, CENTRE, "benchmark")
-        _fill(path, count)
         reads, files = [], []
         with database.reading() as connection:
             for turn in range(200):
@@ -239,11 +250,9 @@ def _file(path: Path, count: int) -> list[Figure]:
             assert (len(found), len(records)) == (3, 9)
     taken = statistics.median(files) / statistics.median(reads)
     detail = {"read_us": statistics.median(reads) * 1e6, "file_us": statistics.median(files) * 1e6}
-    return [
-        Figure(
-            f"one number's file over a read by primary key, {count / 1e6:g} M orders", taken, "x", 10.0, detail=detail
-        )
-    ]
+    yield Figure(
+        f"one number's file over a read by primary key, {count / 1e6:g} M orders", taken, "x", 10.0, detail=detail
+    )
 
 
 def _fill(path: Path, count: int) -> None:
@@ -251,30 +260,12 @@ def _fill(path: Path, count: int) -> None:
     connection = sqlite3.connect(path)
     names = [row[1] for row in connection.execute("PRAGMA table_info(orders)")]
     last = connection.execute("SELECT max(id) FROM orders").fetchone()[0]
-    changed = {"id": "n", "number": f"{FIRST} + n", "reference": "'filled ' || n"}
+    changed = {"id": "n", "number": f"{FIRST} + n", "reference": "printf('filled %010d', n)"}
     columns = ", ".join(changed.get(name, name) for name in names)
-    connection.execute("PRAGMA synchronous=OFF")
+    connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-200000")
     connection.execute(
         f"INSERT INTO orders WITH RECURSIVE count(n) AS (SELECT {last + 1} UNION ALL SELECT n + 1 FROM count"
         f" WHERE n < {last + count}) SELECT {columns} FROM count, (SELECT * FROM orders WHERE id = 1)"
     )
     connection.commit()
     connection.close()
-
-
-def _simulator(path: Path, ports: int, days: int) -> list[Figure]:
-    store: Store = init_store(path, "benchmark")
-    found = list(simulate(Scenario("cn", days, ports, 1), path, store.writer))
-    slowest = max(found, key=lambda day: day.seconds)
-    detail = {
-        "moves_per_s": slowest.moves / slowest.seconds,
-        "burst_orders": slowest.burst,
-        "burst_s": slowest.burst_seconds,
-        "seconds": [round(day.seconds, 1) for day in found],
-        "resident_mib": [round(day.resident_mib) for day in found],
-    }
-    growth = found[-1].resident_mib / found[0].resident_mib
-    return [
-        Figure(f"a simulated day of {ports:,} ports", slowest.seconds / 60, "min", 10.0, detail=detail),
-        Figure(f"memory of the last of {days} days over the first, {ports:,} ports a day", growth, "x", 1.1),
-    ]

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from portdip.capacity.suite import serving
+from portdip.capacity.suite.serving import Server, await_connection, await_reply, free_port
 
 HERE = Path(__file__).parent
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, CLIENT_CORE = {CORES[0]}, {CORES[-1]}
 APEX = "e164.arpa"
-_PATIENCE_SECONDS = 120.0
 _KNOT = """
 server:
     listen: 127.0.0.1@{port}
@@ -54,60 +53,25 @@ server:
     zonelistfile: {folder}/zone.list
     username: ""
     rrl-ratelimit: 0
+    database: ""
 remote-control:
     control-enable: no
 zone:
     name: {apex}
     zonefile: {zone}
 """
+#: What carriers read as over pdb; virtual operators as the other carrier.
+PDB_CARRIERS = {"CMCC": 1, "CUCC": 2, "CTCC": 3, "CBN": 4}
+PDB_OTHER = 1000
 #: Numbers that are not ported do not exist, as in the zone file that the others load.
 _PORTDIP = """
 [access]
 workers = {workers}
 [access.enum_zone.profiles.default]
 native = []
+[access.pdb_server.carriers]
+{carriers}
 """
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running one: its first process, which leads a session, and its ports by protocol."""
-
-    process: subprocess.Popen[bytes]
-    ports: Mapping[str, int]
-
-    def processes(self) -> list[int]:
-        """All of its processes, the first one first."""
-        found = []
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit():
-                try:
-                    stat = (folder / "stat").read_text()
-                except (FileNotFoundError, ProcessLookupError):
-                    continue
-                if int(stat.rpartition(")")[2].split()[3]) == self.process.pid:
-                    found.append(int(folder.name))
-        return sorted(found, key=lambda pid: (pid != self.process.pid, pid))
-
-    def cpu_seconds(self) -> dict[int, float]:
-        """CPU time of each process so far, user and system."""
-        return {pid: _cpu_nanoseconds(pid) / 1e9 for pid in self.processes()}
-
-    def cpu_total(self) -> float:
-        """CPU seconds of all processes so far."""
-        return sum(self.cpu_seconds().values())
-
-
-def _cpu_nanoseconds(pid: int) -> int:
-    """Summed over the threads: to the nanosecond, where /proc/PID/stat counts hundredths of a second."""
-    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has, for datagrams and connections."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def compiled(name: str, folder: Path) -> Path:
@@ -131,50 +95,8 @@ def running(
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """A server during the block."""
-    process = subprocess.Popen(
-        pinned(cores, command),
-        env={**os.environ, **(environment or {})},
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield Server(process, ports)
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def await_reply(port: int, request: bytes) -> None:
-    """Wait until a server answers a datagram."""
-    end = time.monotonic() + _PATIENCE_SECONDS
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        asking.connect(("127.0.0.1", port))
-        asking.settimeout(0.1)
-        while time.monotonic() < end:
-            try:
-                asking.send(request)
-                asking.recv(2000)
-                return
-            except OSError:
-                time.sleep(0.02)
-    raise RuntimeError(f"no server answers on port {port}")
-
-
-def await_connection(port: int) -> None:
-    """Wait until a server takes connections."""
-    end = time.monotonic() + _PATIENCE_SECONDS
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    raise RuntimeError(f"no server takes connections on port {port}")
+    with serving.running(pinned(cores, command), ports, {**os.environ, **(environment or {})}) as server:
+        yield server
 
 
 @contextmanager
@@ -184,7 +106,8 @@ def portdip(
     """`portdip serve`; its ports are http, enum and pdb. `request` is an ENUM query that it will answer."""
     ports = {protocol: free_port() for protocol in ("http", "enum", "pdb")}
     settings = folder / "portdip.toml"
-    settings.write_text(_PORTDIP.format(workers=workers))
+    carriers = "\n".join(f"{name} = {integer}" for name, integer in PDB_CARRIERS.items())
+    settings.write_text(_PORTDIP.format(workers=workers, carriers=carriers))
     options = [text for protocol, port in ports.items() for text in (f"--{protocol}", f":{port}")]
     command = [sys.executable, "-m", "portdip", "serve", store.absolute(), *options]
     with running(command, ports, cores, {"PORTDIP_SETTINGS": str(settings)}) as server:
@@ -214,6 +137,16 @@ def name_server(program: str, zone: Path, request: bytes) -> Iterator[Server]:
     command = [program, "-c", settings] if program == "knotd" else [program, "-d", "-c", settings]
     with running(command, {"enum": port}) as server:
         await_reply(port, request)
+        yield server
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[Server]:
+    """`redis-server` with nothing in it, which keeps nothing on disk."""
+    port = free_port()
+    options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no", "--dir", folder]
+    with running(["redis-server", *options], {"redis": port}) as server:
+        await_connection(port)
         yield server
 
 

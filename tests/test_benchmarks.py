@@ -1,10 +1,12 @@
 """Every benchmark runs at its smoke size, so that none rots between measurements. What it measures means nothing."""
 
+import doctest
 import shutil
 
 import pytest
-from benchmarks import figure, populations
+from benchmarks import askers, figure, populations
 from benchmarks.__main__ import GROUPS
+from benchmarks.peers import picture, result
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -25,3 +27,10 @@ def test_a_verdict_follows_the_bar():
 
 def test_ratios_are_taken_inside_a_round():
     assert figure.ratio({"a": [1.0, 4.0, 9.0], "b": [1.0, 2.0, 3.0]}, "a", "b") == 2.0
+
+
+@pytest.mark.parametrize("module", [askers, picture, result])
+def test_examples_in_docstrings_are_true(module):
+    tried = doctest.testmod(module)
+    assert tried.attempted
+    assert not tried.failed
