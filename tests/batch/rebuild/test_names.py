@@ -1,6 +1,6 @@
 """Names of DNS answer as the rules they are made of, by the rules of DNS for wildcards."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from portdip.batch.rebuild import aggregate
 from portdip.batch.rebuild.content import Content
@@ -24,6 +24,8 @@ def answered(names, number):
     return names.get(f"{nearest}*", 0)
 
 
+# A number on the way from a shorter rule to a longer number: no rule of its own, but a node.
+@example(ranges=[(86000, 86000, "A"), (86000, 86009, "B;0")], ports=[(860000, "A")])
 @settings(max_examples=25)
 @given(ranges=RANGES, ports=PORTS)
 def test_a_query_finds_what_the_engine_says(tmp_path_factory, ranges, ports):
