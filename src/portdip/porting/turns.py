@@ -20,8 +20,8 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from portdip import files
 from portdip.errors import DatabaseError
@@ -47,13 +47,13 @@ class Turns:
         Raises DatabaseError where it does not come within the limit.
         """
         until = time.monotonic() + self._limit
-        with self._turn.open("rb") as turn:
-            with self._queue.open("rb") as queue:
+        with self._turn.open("rb", buffering=0) as turn:
+            with self._queue.open("rb", buffering=0) as queue:
                 self._lock(queue, until)
                 self._lock(turn, until)
             yield
 
-    def _lock(self, file: BinaryIO, until: float) -> None:
+    def _lock(self, file: FileIO, until: float) -> None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -66,7 +66,7 @@ class Turns:
                 ) from None
 
 
-def _locked_later(file: BinaryIO, seconds: float) -> bool:
+def _locked_later(file: FileIO, seconds: float) -> bool:
     """Wait for the lock of a file in the order in which those who want it came; False if it took too long.
 
     A lock that is waited for cannot be given a limit, and one that is asked for again and again has no order. So
