@@ -63,6 +63,7 @@ def result(spread: float = 0.0, changed: dict[tuple[str, str], float] | None = N
         "is_quick": False,
         "rounds": ROUNDS,
         "seconds": 100.0,
-        "machine": {"processor": "A", "cores": 2, "memory": "24684096 kB", "load_average": [0.1, 0.1, 0.1]},
+        "others": 0.0,
+        "machine": {"processor": "A", "cores": 2, "memory": "24684096 kB"},
     }
     return Result(figures=tuple(figures), **(head | other))

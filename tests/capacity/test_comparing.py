@@ -48,10 +48,16 @@ def test_quiet_runs_of_the_same_are_called_the_same(seed):
     assert comparison.count(Verdict.SAME) == FIGURES
 
 
+def test_a_round_that_was_disturbed_does_not_keep_the_same_from_being_called_so(seed):
+    random = np.random.default_rng(seed)
+    comparison = compare(drawn(random, 0.03, 12, outliers=0.05), drawn(random, 0.03, 12, outliers=0.05))
+    assert comparison.count(Verdict.SAME) >= 0.9 * FIGURES
+
+
 def test_noisy_runs_of_the_same_are_called_unclear(seed):
     random = np.random.default_rng(seed)
     comparison = compare(drawn(random, 0.4), drawn(random, 0.4))
-    assert comparison.count(Verdict.UNCLEAR) >= FIGURES - 2
+    assert comparison.count(Verdict.UNCLEAR) >= 0.8 * FIGURES
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.3, Verdict.BETTER), (1 / 1.3, Verdict.WORSE)])
@@ -97,8 +103,8 @@ def test_what_only_describes_is_not_compared():
 
 
 def test_another_machine_is_told():
-    other = {"processor": "B", "cores": 4, "memory": "24684096 kB", "load_average": [3.0, 1.0, 1.0]}
-    warnings = compare(results.result(machine=other), results.result()).warnings
+    other = {"processor": "B", "cores": 4, "memory": "24684096 kB"}
+    warnings = compare(results.result(machine=other, others=0.4), results.result()).warnings
     assert [w for w in warnings if "another machine" in w] == [
         "another machine: processor: A then, B now",
         "another machine: cores: 2 then, 4 now",
@@ -141,7 +147,7 @@ def test_times_are_not_judged_where_others_had_the_cores_too():
     (calm,) = compare(with_late(5.0, 2000.0), with_late(5.0, 100.0)).figures
     (disturbed,) = compare(with_late(1500.0, 2000.0), with_late(5.0, 100.0)).figures
     assert (calm.verdict, disturbed.verdict) == (Verdict.WORSE, Verdict.UNCLEAR)
-    busy = with_late(5.0, 2000.0).model_copy(update={"machine": results.result().machine | {"load_average": [2.0]}})
+    busy = with_late(5.0, 2000.0).model_copy(update={"others": 0.4})
     assert compare(busy, with_late(5.0, 100.0)).figures[0].verdict is Verdict.UNCLEAR
 
 

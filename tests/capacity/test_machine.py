@@ -1,7 +1,12 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from portdip.capacity import machine
+from portdip.index import kernels
 
 
 def test_a_fingerprint_says_what_decides(tmp_path):
@@ -11,7 +16,7 @@ def test_a_fingerprint_says_what_decides(tmp_path):
     assert found["memory"].endswith("kB")
     assert found["page_size"] >= 4096
     assert found["file_system"]
-    assert found["instruction_set"] in {"avx512", "avx2", "portable"} or found["instruction_set"]
+    assert found["instruction_set"] in kernels()
     assert found["packages"]["portdip"] != "absent"
     assert machine.differences(found, found) == []
 
@@ -45,6 +50,16 @@ def test_limits_are_times():
     assert 0 < area.latency_ns(10_000) < 1e6
     assert 0 < area.gather_ns() < 1e6
     assert machine.spin(1000) == machine.spin(1000) != machine.spin(1001)
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="the system does not say")
+def test_work_of_this_process_is_busy_time_and_its_own_and_that_of_others_is_only_busy():
+    busy, own = machine.busy_seconds(), machine.own_seconds()
+    machine.spin(100_000_000)
+    own_worked = machine.own_seconds() - own
+    assert 0 < own_worked <= machine.busy_seconds() - busy + 0.1  # which is counted in hundredths
+    subprocess.run([sys.executable, "-c", "sum(range(10_000_000))"], check=True)
+    assert machine.own_seconds() - own > own_worked  # a child that has ended is its own too
 
 
 def test_there_is_memory():

@@ -4,13 +4,13 @@ A figure's samples are compared by rank, so no shape of their noise is assumed a
 The estimate is the median of all ratios of a sample now to a sample then (Hodges and Lehmann), its interval the one
 that the Mann-Whitney test leaves (exact, by counting); both on logarithms, so that a ratio and its inverse are alike.
 The interval holds for all figures together with 95 % (Bonferroni), as far as the number of rounds allows: with n and m
-rounds no interval can promise more than 1 - 2 / C(n + m, n), which `Compared.confidence` says.
+rounds no interval can promise more than 1 - 2 / C(n + m, n), which `Ratio.confidence` says. A figure is called the same
+by an interval of its own, which holds it with 95 %: it is only of the other two that a hundred figures would find some.
 
 Samples of one run know nothing of what changed between two runs: another neighbour on the host, another clock rate. So
 there is a tolerance: TOLERANCE, or by how much the machine's own limits, which are in both runs, have moved. Better and
-worse are said only where the whole interval lies beyond it; the same, where the interval lies within SAME_WITHIN. Else
-the runs are too noisy to tell, and that is said; so it is of times at a load
-where others had the cores too.
+worse are said only where the whole interval lies beyond it; the same, where its own lies within SAME_WITHIN. Else the
+runs are too noisy to tell, and that is said; so it is of times at a load where others had the cores too.
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Compared:
-    """A figure of both runs. `ratio` is now over then where higher is better, then over now where lower is."""
+    """A figure of both runs. `ratio` is now over then where higher is better, then over now where lower is.
+
+    Its interval holds for all figures together.
+    """
 
     figure: Figure
     then: Figure
@@ -92,8 +95,9 @@ def compare(now: Result, then: Result) -> Comparison:
     both = [figure for figure in both if min(before[figure.key].samples) > 0]
     if not both:
         raise BenchResultError("the two results have no figure in common", got=f"sizes {then.sizes} and {now.sizes}")
-    enough = (1 - CONFIDENCE) / len(both)
-    ratios = {figure.key: _oriented(figure, before[figure.key], enough) for figure in both}
+    outside = 1 - CONFIDENCE
+    ratios = {figure.key: _oriented(figure, before[figure.key], outside / len(both)) for figure in both}
+    own = {figure.key: _oriented(figure, before[figure.key], outside) for figure in both}
     controls = [ratios[figure.key] for figure in both if figure.group == CONTROLS and len(figure.samples) > 1]
     moved = max((_moved(ratio) for ratio in controls), default=0.0)
     tolerance = max(TOLERANCE, moved)
@@ -101,7 +105,14 @@ def compare(now: Result, then: Result) -> Comparison:
     return Comparison(
         when=then.measured,
         figures=tuple(
-            _compared(figure, before[figure.key], ratios[figure.key], tolerance, _is_disturbed(figure, now, then))
+            Compared(
+                figure,
+                before[figure.key],
+                ratios[figure.key],
+                Verdict.UNCLEAR
+                if _is_disturbed(figure, now, then)
+                else _verdict(figure, before[figure.key], ratios[figure.key], own[figure.key], tolerance),
+            )
             for figure in both
         ),
         warnings=tuple(_warnings(now, then, moved)),
@@ -157,11 +168,6 @@ def _moved(ratio: Ratio) -> float:
     return max(ratio.estimate, 1 / ratio.estimate) - 1
 
 
-def _compared(figure: Figure, before: Figure, ratio: Ratio, tolerance: float, is_disturbed: bool) -> Compared:
-    verdict = Verdict.UNCLEAR if is_disturbed else _verdict(figure, before, ratio, tolerance)
-    return Compared(figure, before, ratio, verdict)
-
-
 def _is_disturbed(figure: Figure, *results: Result) -> bool:
     """Whether a time at a load says little of the server in one of the results.
 
@@ -181,7 +187,8 @@ def _is_disturbed(figure: Figure, *results: Result) -> bool:
     return False
 
 
-def _verdict(figure: Figure, before: Figure, ratio: Ratio, tolerance: float) -> Verdict:
+def _verdict(figure: Figure, before: Figure, ratio: Ratio, own: Ratio, tolerance: float) -> Verdict:
+    """`ratio` is of the interval that holds for all figures together, `own` of that of this one alone."""
     is_exact = figure.is_constant and before.is_constant
     if not is_exact and min(len(figure.samples), len(before.samples)) < ROUNDS_MIN:
         return Verdict.UNCLEAR
@@ -191,7 +198,7 @@ def _verdict(figure: Figure, before: Figure, ratio: Ratio, tolerance: float) -> 
     if ratio.high < 1 / (1 + beyond):
         return Verdict.WORSE
     within = 1 + max(SAME_WITHIN, beyond)
-    return Verdict.SAME if ratio.high <= within and ratio.low >= 1 / within else Verdict.UNCLEAR
+    return Verdict.SAME if own.high <= within and own.low >= 1 / within else Verdict.UNCLEAR
 
 
 def _warnings(now: Result, then: Result, moved: float) -> list[str]:

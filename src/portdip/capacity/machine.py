@@ -23,7 +23,18 @@ import numpy.typing as npt
 from portdip import index
 from portdip.capacity._memory import chase, gather, spin
 
-__all__ = ["Area", "chase", "differences", "fingerprint", "gather", "memory_area", "memory_available", "spin"]
+__all__ = [
+    "Area",
+    "busy_seconds",
+    "chase",
+    "differences",
+    "fingerprint",
+    "gather",
+    "memory_area",
+    "memory_available",
+    "own_seconds",
+    "spin",
+]
 
 _PACKAGES = ("portdip", "numpy", "pyarrow", "uvicorn", "uvloop")
 _CPU = Path("/sys/devices/system/cpu/cpu0")
@@ -85,13 +96,35 @@ def _agree(key: str, ours: Any, theirs: Any) -> bool:
 
 def cores() -> int:
     """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(_allowed())
+
+
+def _allowed() -> set[int]:
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 
 
 def memory_available() -> int:
     """Bytes of memory that could be used now without swapping; 0 where the system does not say."""
     text = _first("/proc/meminfo", "MemAvailable")
     return int(text.split()[0]) * 1024 if text else 0
+
+
+def busy_seconds() -> float | None:
+    """CPU seconds that the processors this process may use have worked so far, None where the system does not say.
+
+    What the host of a virtual machine gave to others (steal) counts; interrupts do not, which are the askers' too.
+    """
+    allowed = {f"cpu{core}" for core in _allowed()}
+    rows = [line.split() for line in _text(Path("/proc/stat")).splitlines()]
+    ticks = [list(map(int, row[1:9])) for row in rows if row and row[0] in allowed]
+    if not ticks:
+        return None
+    return sum(user + nice + system + steal for user, nice, system, *_, steal in ticks) / os.sysconf("SC_CLK_TCK")
+
+
+def own_seconds() -> float:
+    """CPU seconds that this process has taken, and those of its children that have ended."""
+    return sum(os.times()[:4])
 
 
 @dataclass(frozen=True)
@@ -174,6 +207,7 @@ def _chosen(text: str) -> str:
 
 
 def _first(path: str, key: str) -> str:
+    """What the first line that begins so says after its colon."""
     lines = _text(Path(path)).splitlines()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key)), "")
 

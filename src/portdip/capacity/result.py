@@ -4,6 +4,7 @@
     portdip, measured   the version that measured, and when (UTC)
     seed, plan, sizes   of the synthetic tables
     is_quick, rounds    how much was asked for; `seconds`, how long all of it took
+    others              share of the cores' time that other processes took meanwhile, null where the system does not say
     machine             `portdip.capacity.machine.fingerprint`
     figures             group, name, size (numbers in the table, 0 where that does not matter), unit, better
                         ("higher", "lower"; "" for what only describes), samples (one a round), is_constant (another
@@ -32,8 +33,8 @@ VERSION = 1
 #: A result has a few hundred figures; what is larger is no result.
 _BYTES_MAX = 64 << 20
 
-#: Beyond this load for each core another one's work is in the figures.
-_LOAD_SHARE = 0.5
+#: Where others took more of the cores than this, their work is in the figures.
+_OTHERS_MAX = 0.03
 #: By so many microseconds a question may be sent late (99th percentile) before that is said.
 _LATE_US = 100.0
 
@@ -77,7 +78,6 @@ class _Machine(BaseModel):
     processor: str
     cores: int = Field(ge=1)
     memory: str = Field(pattern=r"^([0-9]+ kB)?$")
-    load_average: list[Sample] = Field(min_length=1)
 
 
 class Result(_Part):
@@ -93,6 +93,7 @@ class Result(_Part):
     is_quick: bool
     rounds: int
     seconds: float
+    others: Annotated[float, Field(ge=0, le=1)] | None
     machine: dict[str, Any]
     figures: tuple[Figure, ...] = Field(min_length=1)
 
@@ -116,14 +117,14 @@ class Result(_Part):
 
     @property
     def had_other_work(self) -> bool:
-        """Whether the machine was not the run's alone when it began."""
-        return bool(self.machine["load_average"][0] > _LOAD_SHARE * self.machine["cores"])
+        """Whether the machine was not the run's alone, as far as the system says."""
+        return self.others is not None and self.others > _OTHERS_MAX
 
     def remarks(self) -> list[str]:
         """What a reader of the figures should know, a line each; [] where nothing was in the way."""
         found = []
         if self.had_other_work:
-            found.append(f"the machine had other work: load {self.machine['load_average'][0]:g} before the run")
+            found.append(f"the machine had other work: it took {self.others:.0%} of the cores during the run")
         late = [one.median for one in self.figures if one.name.startswith("sent late") and one.unit == "us"]
         if late and max(late) > _LATE_US:
             found.append(

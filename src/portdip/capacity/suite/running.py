@@ -42,7 +42,7 @@ class Extent:
 
 
 QUICK = Extent((1_000_000,), 5, 25.0, True)
-USUAL = Extent((1_000_000, 10_000_000), 8, 240.0, False)
+USUAL = Extent((1_000_000, 10_000_000), 12, 360.0, False)
 
 
 def run(extent: Extent, seed: int, directory: Path, report: Report) -> Result:
@@ -58,6 +58,7 @@ def run(extent: Extent, seed: int, directory: Path, report: Report) -> Result:
             )
     tables.check_room(sum(extent.sizes), directory)
     began, measured = time.monotonic(), datetime.now(UTC)
+    busy, own = machine.busy_seconds(), machine.own_seconds()
     with files.scratch_directory(directory / _SCRATCH) as scratch, ExitStack() as opened:
         fingerprint = machine.fingerprint(scratch)
         made, probes = [], limits.probes(extent.is_quick)
@@ -69,6 +70,8 @@ def run(extent: Extent, seed: int, directory: Path, report: Report) -> Result:
         probes += _probes(made, extent, opened)
         left = extent.seconds_all - (time.monotonic() - began)
         sampled, rounds = sample(probes, extent.rounds, left, report)
+    # Only now: the time of a server is told once it has ended.
+    seconds = time.monotonic() - began
     return Result(
         portdip=metadata.version("portdip"),
         measured=measured,
@@ -77,10 +80,19 @@ def run(extent: Extent, seed: int, directory: Path, report: Report) -> Result:
         sizes=tuple(table.size for table in made),
         is_quick=extent.is_quick,
         rounds=rounds,
-        seconds=round(time.monotonic() - began, 1),
+        seconds=round(seconds, 1),
+        others=_others(busy, machine.busy_seconds(), machine.own_seconds() - own, seconds),
         machine=fingerprint,
         figures=(*sampled, *figures),
     )
+
+
+def _others(busy_before: float | None, busy: float | None, own: float, seconds: float) -> float | None:
+    """The share of all cores that went neither to this run nor to nobody."""
+    if busy_before is None or busy is None:
+        return None
+    share = (busy - busy_before - own) / (seconds * machine.cores())
+    return round(min(max(share, 0.0), 1.0), 4)
 
 
 def _probes(made: list[Table], extent: Extent, opened: ExitStack) -> list[Probe]:
