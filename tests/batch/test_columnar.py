@@ -177,7 +177,31 @@ def test_damage_is_refused_or_harmless_and_never_a_crash(engine, tmp_path, seed,
             annotate_file(engine, source, tmp_path / f"out{suffix}", "called_number")
 
 
-def test_a_type_that_pyarrow_has_no_class_for_is_damage_like_any_other(tmp_path):
-    """A flipped bit in a schema made pyarrow raise KeyError from deep inside."""
+def test_a_type_that_pyarrow_has_no_class_for_is_damage_like_any_other(engine, tmp_path):
+    """A flipped bit in a schema made pyarrow raise KeyError, for the schema or only for the column."""
     with pytest.raises(AnnotateError, match=r"cannot be read as \.arrow"), columnar._readable(tmp_path / "in.arrow"):
         raise KeyError(22)
+    sound = write(TABLE, tmp_path / "sound.arrow").read_bytes()
+    footer = int.from_bytes(sound[-10:-6], "little")
+    for place in range(len(sound) - 10 - footer, len(sound) - 10):
+        damaged = bytearray(sound)
+        damaged[place] ^= 1
+        (tmp_path / "in.arrow").write_bytes(damaged)
+        with contextlib.suppress(PortdipError):
+            annotate_file(engine, tmp_path / "in.arrow", tmp_path / "out.arrow", "called_number")
+
+
+def test_a_parquet_file_with_indices_that_point_outside_is_refused(engine, tmp_path):
+    """What a flipped bit left of a dictionary column's indices was written again, past the end of its memory."""
+    source = write(TABLE, tmp_path / "in.parquet")
+    sound, refused = source.read_bytes(), 0
+    dictionary = sound.index(b"north")
+    for place in range(dictionary - 20, dictionary):  # how long it is, and how many are in it
+        damaged = bytearray(sound)
+        damaged[place] ^= 0x20
+        source.write_bytes(damaged)
+        try:
+            annotate_file(engine, source, tmp_path / "out.parquet", "called_number")
+        except AnnotateError as error:
+            refused += "indices" in error.got
+    assert refused

@@ -8,7 +8,7 @@ from portdip.errors import ForbiddenActError, MoveRefusedError, PortOngoingError
 from portdip.exchange.changes import Operation
 from portdip.porting.actor import Actor, Role
 from portdip.porting.after import reversals_of
-from portdip.porting.orders import Kind
+from portdip.porting.orders import OrderKind
 from portdip.porting.states import Act, State
 from tests.porting.cutting import CENTRE, DONOR, FIRST, RECIPIENT, REGULATOR, Layer
 
@@ -90,7 +90,12 @@ def test_a_wrong_port_is_put_right_at_once(layer, port):
     layer.cut_over.step()
     assert layer.states([port, right]) == [State.SUPERSEDED, State.ACTIVE]
     right = layer.seen(right)
-    assert (right.kind, right.donor, right.recipient, right.supersedes) == (Kind.CORRECTION, "CUCC", "CTCC", port.id)
+    assert (right.kind, right.donor, right.recipient, right.supersedes) == (
+        OrderKind.CORRECTION,
+        "CUCC",
+        "CTCC",
+        port.id,
+    )
     assert layer.changes()[-1]["carrier"] == "CTCC"
 
 
@@ -125,7 +130,7 @@ def test_two_sides_reverse_a_port(layer, port, first, second):
     assert done.decided is not None
     layer.cut_over.step()
     reverse, before = numbers_of(layer, port)
-    assert (reverse.kind, reverse.state, reverse.id) == (Kind.REVERSAL, State.RETURNED, done.reverse_order_id)
+    assert (reverse.kind, reverse.state, reverse.id) == (OrderKind.REVERSAL, State.RETURNED, done.reverse_order_id)
     assert before.state is State.SUPERSEDED
     assert layer.changes()[-1]["operation"] == Operation.RELEASE
 

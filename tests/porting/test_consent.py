@@ -9,7 +9,7 @@ from portdip.porting.actor import SYSTEM
 from portdip.porting.applying import Application
 from portdip.porting.states import State
 from portdip.porting.supervision import evidence
-from portdip.porting.supervision.evidence import Kind, Subject
+from portdip.porting.supervision.evidence import EvidenceKind, Subject
 from tests.porting.world import CLAIM, recipient
 
 
@@ -21,7 +21,9 @@ def submit(world, number, code, **said):
 def taken(world, number):
     with world.database.transaction() as tx:
         subject = Subject("BETA", number)
-        return evidence.put(tx, world.vault, world.profile, recipient(), Kind.RISK_CONFIRMATION, subject, b"signed")
+        return evidence.put(
+            tx, world.vault, world.profile, recipient(), EvidenceKind.RISK_CONFIRMATION, subject, b"signed"
+        )
 
 
 def test_the_chinese_rules_want_it_and_no_other_profile_of_ours():
@@ -45,7 +47,7 @@ def test_what_was_confirmed_with_the_order_is_evidence_of_that_order(world):
     with world.database.transaction() as tx:
         (kept,) = evidence.of_order(tx.connection, order.id)
         content = orjson.loads(evidence.read(tx, world.vault, SYSTEM, kept.id, "test"))
-    assert (order.consent, kept.kind, kept.wording) == (kept.id, Kind.RISK_CONFIRMATION, "notice 3")
+    assert (order.consent, kept.kind, kept.wording) == (kept.id, EvidenceKind.RISK_CONFIRMATION, "notice 3")
     assert kept.subject == Subject("BETA", number, order.id)
     assert content == {
         "number": str(number),

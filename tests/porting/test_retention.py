@@ -14,7 +14,7 @@ from portdip.porting.profile import Duration
 from portdip.porting.retention import Erased, Retention
 from portdip.porting.states import State
 from portdip.porting.supervision import evidence
-from portdip.porting.supervision.evidence import Kind, Subject
+from portdip.porting.supervision.evidence import EvidenceKind, Subject
 from portdip.porting.tables.audit import AUDIT
 from portdip.porting.tables.codes import CODES
 from portdip.porting.tables.orders import APPLICANTS, ORDERS
@@ -114,7 +114,7 @@ def test_open_days_are_counted_by_the_calendar(office):
 def test_evidence_loses_its_content_and_keeps_its_digest(office, retention):
     desk = Actor("shop", Role.DESK, "CUCC")
     with office.database.transaction() as tx:
-        kept = evidence.put(tx, office.vault, office.profile, desk, Kind.CONSENT, Subject("CUCC"), b"yes")
+        kept = evidence.put(tx, office.vault, office.profile, desk, EvidenceKind.CONSENT, Subject("CUCC"), b"yes")
         before = evidence.find(tx.connection, kept)
     office.clock.set(before.keep_until)
     assert retention.run() == Erased(evidence=1)

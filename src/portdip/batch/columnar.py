@@ -16,6 +16,7 @@ from portdip.batch.piece import Answered, Piece
 from portdip.batch.place import Place
 from portdip.batch.question import Question, Tally
 from portdip.errors import AnnotateError
+from portdip.exchange.untrusted import check_arrow, check_parquet
 from portdip.lookup.engine import Engine
 
 #: Small enough that the batches under way fit in memory whatever their columns, large enough for a row group.
@@ -53,16 +54,16 @@ class Columnar:
     def answer(self, piece: Piece[pa.RecordBatch]) -> Answered[pa.RecordBatch]:
         """A batch with its answers beside it."""
         batch = piece.content
-        if self._source.suffix != ".parquet":
-            # Offsets that came from the file, not from a decoder, may point anywhere.
-            with _readable(self._source):
-                batch.validate(full=True)
-        moments = None
-        if self._at_place is not None:
-            name = self._question.at_column or ""
-            moments = times.moments(batch.column(self._at_place), name, self._question.time_zone, self._source)
-        answers = self._engine.annotate(columns.readable(batch.column(self._place)), at=moments)
-        both = pa.RecordBatch.from_arrays([*batch.columns, *answers.columns], schema=self._schema)
+        with _readable(self._source):
+            others = batch.columns
+            (check_parquet if self._source.suffix == ".parquet" else check_arrow)(others)
+            numbers = columns.readable(others[self._place])
+            moments = None
+            if self._at_place is not None:
+                name = self._question.at_column or ""
+                moments = times.moments(others[self._at_place], name, self._question.time_zone, self._source)
+        answers = self._engine.annotate(numbers, at=moments)
+        both = pa.RecordBatch.from_arrays([*others, *answers.columns], schema=self._schema)
         return Answered(both, piece.share, Tally.of(answers))
 
     @contextlib.contextmanager

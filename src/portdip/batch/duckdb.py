@@ -90,14 +90,15 @@ def annotate(
 ) -> duckdb.DuckDBPyRelation:
     """The rows of a query with carrier, routing_number, ported and status of `column` added, as a relation.
 
-    Streams: the query runs, batch by batch, whenever the relation is read. It runs on a cursor of its own, which sees
-    tables, views and files, but not the connection's temporary ones. The rest as in `record_batches.annotator`;
-    `source` is an engine or a store's path, where it is not that of `register`.
+    Streams: the query runs, batch by batch, whenever the relation is read, on as many threads as DuckDB is set to. It
+    runs on a cursor of its own, which sees tables, views and files, but not the connection's temporary ones. The rest
+    as in `record_batches.annotator`; `source` is an engine or a store's path, where it is not that of `register`.
     """
     add = annotator(engine_of(source), column, at_column, prefix, time_zone=time_zone)
 
     def annotated() -> pa.RecordBatchReader:
         cursor = connection.cursor()
+        [(threads,)] = cursor.sql("SELECT current_setting('threads')").fetchall()
         relation = cursor.sql(query)
         # Before DuckDB 2 it has another name.
         read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
@@ -106,7 +107,8 @@ def annotate(
 
         def batches() -> Iterator[pa.RecordBatch]:
             with cursor:  # which nothing else keeps open while its rows are read
-                yield from in_order(reader, add, 1)
+                # One more than work: it waits for what is being read.
+                yield from in_order(reader, add, threads + 1)
 
         return pa.RecordBatchReader.from_batches(schema, batches())
 

@@ -40,15 +40,23 @@ def add_evidence(
     """Keep a piece of evidence, sealed; prints its id, which `submit --consent` takes."""
     from portdip import files
     from portdip.number import parse
-    from portdip.porting.supervision.evidence import Kind, Subject, put
+    from portdip.porting.supervision.evidence import EvidenceKind, Subject, put
 
-    if kind not in list(Kind):
-        raise typer.BadParameter(f"{kind!r} is none of {', '.join(Kind)}", param_hint="--kind")
+    if kind not in list(EvidenceKind):
+        raise typer.BadParameter(f"{kind!r} is none of {', '.join(EvidenceKind)}", param_hint="--kind")
     content, about = files.read_bytes(file), Subject(carrier, None if number is None else parse(number))
     with _porting.opened(store) as layer, layer.database.transaction() as tx:
         actor = _porting.actor(as_)
         identifier = put(
-            tx, layer.vault, layer.profile, actor, Kind(kind), about, content, wording=wording, media_type=media_type
+            tx,
+            layer.vault,
+            layer.profile,
+            actor,
+            EvidenceKind(kind),
+            about,
+            content,
+            wording=wording,
+            media_type=media_type,
         )
     print(identifier)
 

@@ -81,7 +81,16 @@ def reading(file: Source | Path) -> Iterator[None]:
     """Raises FeedError, with the name of the file, for whatever reading it raises in the block."""
     try:
         yield
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, pa.ArrowException, UnicodeError, csv.Error) as error:
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        zipfile.BadZipFile,
+        pa.ArrowException,
+        KeyError,  # a type that pyarrow has no class for
+        UnicodeError,
+        csv.Error,
+    ) as error:
         raise FeedError("the file cannot be read", where=str(file), got=str(error)) from error
 
 

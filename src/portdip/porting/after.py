@@ -22,7 +22,7 @@ from portdip.porting import outbox
 from portdip.porting.actor import SYSTEM, Actor, Role
 from portdip.porting.cutover import release_of
 from portdip.porting.database import Transaction
-from portdip.porting.orders import Kind, Order, Orders
+from portdip.porting.orders import Order, OrderKind, Orders
 from portdip.porting.states import Act, State
 from portdip.porting.tables.reversals import APPROVALS, REVERSALS
 
@@ -70,7 +70,7 @@ class AfterPort:
         if actor.role not in (Role.CENTRE, Role.REGULATOR):
             raise ForbiddenActError(f"a correction is not for the role {actor.role}", where=f"order {wrong.reference}")
         self._check_serves(wrong)
-        return self._at_once(tx, wrong, Kind.CORRECTION, actor, carrier, routing_number, cause)
+        return self._at_once(tx, wrong, OrderKind.CORRECTION, actor, carrier, routing_number, cause)
 
     def ask_reversal(self, tx: Transaction, order: Order, actor: Actor, cause: str) -> Reversal:
         """Ask that a port be undone: the donor is to serve the number again. Who asks approves.
@@ -107,7 +107,7 @@ class AfterPort:
             return _reversal(tx, order)
         self._check_serves(order)
         cause = f"{asked.cause} (approved by {' and '.join(approved_by)})"
-        reverse = self._at_once(tx, order, Kind.REVERSAL, SYSTEM, order.donor, order.donor_routing_number, cause)
+        reverse = self._at_once(tx, order, OrderKind.REVERSAL, SYSTEM, order.donor, order.donor_routing_number, cause)
         return self._decide(tx, asked, reverse.id)
 
     def refuse_reversal(self, tx: Transaction, order: Order, actor: Actor, cause: str) -> Reversal:
@@ -121,7 +121,7 @@ class AfterPort:
         self,
         tx: Transaction,
         before: Order,
-        kind: Kind,
+        kind: OrderKind,
         actor: Actor,
         carrier: str,
         routing_number: str,

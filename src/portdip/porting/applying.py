@@ -120,7 +120,14 @@ class Applications:
             subject = evidence.Subject(donor, number, order.id if order else None)
             answered = orjson.dumps({"eligible": outcome.eligible, "reasons": outcome.reasons})
             evidence.put(
-                tx, self._vault, profile, actor, evidence.Kind.QUERY, subject, answered, media_type="application/json"
+                tx,
+                self._vault,
+                profile,
+                actor,
+                evidence.EvidenceKind.QUERY,
+                subject,
+                answered,
+                media_type="application/json",
             )
         return outcome
 

@@ -19,7 +19,7 @@ from portdip.porting.privacy import Vault
 from portdip.porting.profile import Profile
 from portdip.porting.supervision import evidence
 
-_KIND = evidence.Kind.RISK_CONFIRMATION
+_KIND = evidence.EvidenceKind.RISK_CONFIRMATION
 
 
 def check_given(profile: Profile, consent: int | None, risks_confirmed: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from portdip.porting.database import Database
-from portdip.porting.orders import Kind
+from portdip.porting.orders import OrderKind
 from portdip.porting.profile import Profile
 from portdip.porting.states import UNSUBMITTED, Act
 from portdip.porting.tables.orders import APPLICANTS, EVENT_READERS, EVENTS, ORDERS
@@ -45,7 +45,7 @@ _NEXT = (
         EVENTS.c.id > bindparam("after"),
         EVENTS.c.kind == "order",
         EVENTS.c.carrier == ORDERS.c.donor,
-        ORDERS.c.kind == Kind.PORT.value,
+        ORDERS.c.kind == OrderKind.PORT.value,
     )
     .order_by(EVENTS.c.id)
     .limit(_BATCH)

@@ -38,7 +38,7 @@ from portdip.porting.states import ACTIVE, MOVES, OPEN, ROLES, Act, State
 from portdip.porting.tables.orders import EVENTS, ORDERS
 
 
-class Kind(StrEnum):
+class OrderKind(StrEnum):
     """Why a number moves: a subscriber's port, the reversal of one in an emergency, the correction of a wrong one."""
 
     PORT = "port"
@@ -52,7 +52,7 @@ class Order:
 
     id: int
     reference: str
-    kind: Kind
+    kind: OrderKind
     profile: str
     number: int
     batch: str
@@ -196,7 +196,7 @@ class Orders:
         timer = profile.timer_of(State.DRAFT)
         row = {
             "reference": self._new_reference(),
-            "kind": Kind.PORT.value,
+            "kind": OrderKind.PORT.value,
             "reasons": [],
             **values,
             "of_number": values["number"],
@@ -361,7 +361,7 @@ def _first(connection: Connection, query: Prepared, **values: object) -> Order |
 def _order(row: Sequence[Any]) -> Order:
     """The order of a row of the table, whose columns are in the order of the fields."""
     values = list(row)
-    values[_KIND], values[_STATE] = Kind(values[_KIND]), State(values[_STATE])
+    values[_KIND], values[_STATE] = OrderKind(values[_KIND]), State(values[_STATE])
     values[_REASONS] = tuple(values[_REASONS])
     return Order(*values)
 

@@ -8,7 +8,7 @@ from portdip.porting.actor import Actor, Role
 from portdip.porting.privacy import Vault
 from portdip.porting.states import State
 from portdip.porting.supervision import evidence
-from portdip.porting.supervision.evidence import Kind, Subject
+from portdip.porting.supervision.evidence import EvidenceKind, Subject
 from portdip.porting.tables.audit import AUDIT
 from portdip.porting.tables.supervision import EVIDENCE
 
@@ -18,7 +18,7 @@ DESK = Actor("shop 7", Role.DESK, "CUCC")
 CONTENT = "我已知悉風險 李雷 440101199001011234".encode()
 
 
-def put(office, kind=Kind.RISK_CONFIRMATION, subject=None, content=CONTENT):
+def put(office, kind=EvidenceKind.RISK_CONFIRMATION, subject=None, content=CONTENT):
     with office.database.transaction() as tx:
         return evidence.put(
             tx, office.vault, office.profile, DESK, kind, subject or Subject("CUCC"), content, wording="notice 3"
@@ -33,7 +33,7 @@ def test_content_comes_back_and_is_sealed_in_the_database(office):
         (found,) = evidence.of_order(tx.connection, order)
         stored = tx.connection.execute(select(EVIDENCE.c.content)).scalar_one()
     assert found.id == kept
-    assert (found.kind, found.subject.carrier, found.wording) == (Kind.RISK_CONFIRMATION, "CUCC", "notice 3")
+    assert (found.kind, found.subject.carrier, found.wording) == (EvidenceKind.RISK_CONFIRMATION, "CUCC", "notice 3")
     assert found.keep_until == office.profile.retention.evidence.after(office.clock.now(), office.profile.calendar)
     assert b"440101" not in stored
 
@@ -85,11 +85,14 @@ def test_nothing_and_too_much_are_no_evidence(office, content):
 def test_evidence_of_another_kind_carrier_or_number_is_not_taken_for_an_order(office):
     kept = put(office, subject=Subject("CUCC", NUMBER))
     with office.database.reading() as connection:
-        assert evidence.check(connection, kept, carrier="CUCC", kind=Kind.RISK_CONFIRMATION, number=NUMBER).id == kept
+        assert (
+            evidence.check(connection, kept, carrier="CUCC", kind=EvidenceKind.RISK_CONFIRMATION, number=NUMBER).id
+            == kept
+        )
         for carrier, kind, number in (
-            ("CMCC", Kind.RISK_CONFIRMATION, NUMBER),
-            ("CUCC", Kind.CONSENT, NUMBER),
-            ("CUCC", Kind.RISK_CONFIRMATION, NUMBER + 1),
+            ("CMCC", EvidenceKind.RISK_CONFIRMATION, NUMBER),
+            ("CUCC", EvidenceKind.CONSENT, NUMBER),
+            ("CUCC", EvidenceKind.RISK_CONFIRMATION, NUMBER + 1),
         ):
             with pytest.raises(SupervisionError, match="something else"):
                 evidence.check(connection, kept, carrier=carrier, kind=kind, number=number)

@@ -7,7 +7,7 @@ from portdip.porting.applying import Applications
 from portdip.porting.states import State
 from portdip.porting.supervision import cases, evidence, violations
 from portdip.porting.supervision.cases import Measure
-from portdip.porting.supervision.evidence import Kind, Subject
+from portdip.porting.supervision.evidence import EvidenceKind, Subject
 from portdip.porting.supervision.standing import may_port_in
 from portdip.porting.supervision.violations import Prohibition, Status
 from tests.porting.world import CLAIM, REGULATOR, desk, recipient
@@ -37,7 +37,7 @@ def test_a_suspended_carrier_ports_nothing_in_until_it_has_rectified(country):
     assert country.port(country.number(1)).state is State.SCHEDULED
 
 
-def confirmed(country, carrier, number, kind=Kind.RISK_CONFIRMATION):
+def confirmed(country, carrier, number, kind=EvidenceKind.RISK_CONFIRMATION):
     with country.database.transaction() as tx:
         return evidence.put(tx, country.vault, country.profile, desk(carrier), kind, Subject(carrier, number), b"yes")
 
@@ -49,7 +49,7 @@ def test_an_order_names_the_recipients_own_confirmation_of_the_risks(country):
         confirmed(country, "GAMMA", number),
         confirmed(country, "BETA", number + 1),
         confirmed(country, "BETA", None),
-        confirmed(country, "BETA", number, Kind.CONSENT),
+        confirmed(country, "BETA", number, EvidenceKind.CONSENT),
         999,
     ]
     for wrong in others:
@@ -65,5 +65,5 @@ def test_every_answered_query_is_evidence(country):
     country.applications.query(desk("ALPHA"), country.profile, number, "ALPHA", CLAIM, "asked")
     with country.database.transaction() as tx:
         found = evidence.find(tx.connection, 1)
-        assert (found.kind, found.subject) == (Kind.QUERY, Subject("ALPHA", number))
+        assert (found.kind, found.subject) == (EvidenceKind.QUERY, Subject("ALPHA", number))
         assert b"arrears" in evidence.read(tx, country.vault, REGULATOR, 1, "")

@@ -11,13 +11,14 @@ Sets are kept in the order in which nodes are entered: 4 bytes a node, and 2 byt
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 import numpy as np
 
 from portdip.batch.rebuild._tree cimport (
-    ANYTHING, INNER, NOBODY, UNIFORM, Kind, Tree, grown, tree_enter, tree_look, tree_rewind,
+    ANYTHING, INNER, NOBODY, UNIFORM, Kind, Rules, Tree, grown, rules_add, rules_copy, rules_free, tree_enter,
+    tree_look, tree_rewind,
 )
 
 cdef extern from *:
@@ -42,10 +43,7 @@ cdef struct Walk:
     size_t top
     size_t stack_room
     uint8_t *count
-    uint64_t *prefix
-    uint16_t *code
-    size_t rules
-    size_t rules_room
+    Rules rules
 
 
 cdef bint push(Walk *walk, uint16_t code) noexcept nogil:
@@ -137,19 +135,6 @@ cdef bint up(Walk *walk, uint64_t low, int depth, bint below_number) noexcept no
     return keep(walk, node, base)
 
 
-cdef bint rule(Walk *walk, uint64_t low, int depth, uint16_t code) noexcept nogil:
-    if walk.rules == walk.rules_room:
-        if not grown(<void **>&walk.prefix, &walk.rules_room, walk.rules + 1, sizeof(uint64_t)):
-            return False
-        walk.code = <uint16_t *>realloc(walk.code, walk.rules_room * sizeof(uint16_t))
-        if walk.code == NULL:
-            return False
-    walk.prefix[walk.rules] = low // walk.tree.width[depth]
-    walk.code[walk.rules] = code
-    walk.rules += 1
-    return True
-
-
 cdef uint16_t chosen(Walk *walk, uint32_t kept, uint16_t reaching) noexcept nogil:
     """The code in a set that reaches the node already, else the smallest that is somebody's."""
     cdef uint16_t best, row
@@ -186,7 +171,7 @@ cdef bint down(Walk *walk, uint64_t low, int depth, bint below_number, uint16_t 
             code = 0
         elif kind == INNER:
             code = chosen(walk, walk.nodes[walk.node], reaching)
-        if code != reaching and not rule(walk, child, depth + 1, code):
+        if code != reaching and not rules_add(&walk.rules, tree, child, depth + 1, code):
             return False
         if kind == INNER and not down(walk, child, depth + 1, below_number, code):
             return False
@@ -220,17 +205,11 @@ def prefixes(
             done = done and down(&walk, 0, 0, False, 0)
         if not done:
             raise MemoryError
-        found = np.empty(walk.rules, dtype=np.uint64), np.empty(walk.rules, dtype=np.uint16)
-        copy(&walk, found[0], found[1])
+        found = np.empty(walk.rules.count, dtype=np.uint64), np.empty(walk.rules.count, dtype=np.uint16)
+        rules_copy(&walk.rules, found[0], found[1])
         return found
     finally:
         free_all(&walk)
-
-
-cdef copy(Walk *walk, uint64_t[::1] prefix, uint16_t[::1] code):
-    cdef size_t row
-    for row in range(walk.rules):
-        prefix[row], code[row] = walk.prefix[row], walk.code[row]
 
 
 cdef void free_all(Walk *walk) noexcept nogil:
@@ -238,5 +217,4 @@ cdef void free_all(Walk *walk) noexcept nogil:
     free(walk.pool)
     free(walk.stack)
     free(walk.count)
-    free(walk.prefix)
-    free(walk.code)
+    rules_free(&walk.rules)

@@ -7,13 +7,14 @@ Numbers that are nobody's are never answered.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 import numpy as np
 
 from portdip.batch.rebuild._tree cimport (
-    INNER, NOBODY, UNIFORM, Kind, Tree, grown, tree_enter, tree_look, tree_rewind,
+    INNER, NOBODY, UNIFORM, Kind, Rules, Tree, grown, rules_add, rules_copy, rules_free, tree_enter,
+    tree_look, tree_rewind,
 )
 
 cdef enum:
@@ -54,10 +55,7 @@ cdef struct Walk:
     uint64_t *met
     uint64_t *done
     uint64_t turn
-    uint64_t *prefix
-    uint16_t *code
-    size_t rules
-    size_t rules_room
+    Rules rules
     double wrong
 
 
@@ -196,18 +194,6 @@ cdef Fault settled(
     return FINE
 
 
-cdef bint add_rule(Walk *walk, uint64_t low, int depth, uint16_t code) noexcept nogil:
-    if walk.rules == walk.rules_room:
-        if not grown(<void **>&walk.prefix, &walk.rules_room, walk.rules + 1, sizeof(uint64_t)):
-            return False
-        walk.code = <uint16_t *>realloc(walk.code, walk.rules_room * sizeof(uint16_t))
-        if walk.code == NULL:
-            return False
-    walk.prefix[walk.rules], walk.code[walk.rules] = low // walk.tree.width[depth], code
-    walk.rules += 1
-    return True
-
-
 cdef uint16_t decided(Walk *walk, uint16_t reaching) noexcept nogil:
     """The code that answers at the node about to be entered, if `reaching` does above it."""
     cdef uint16_t *notes = walk.notes + walk.nodes[walk.node]
@@ -244,7 +230,7 @@ cdef bint down(Walk *walk, uint64_t low, int depth, uint16_t reaching) noexcept 
             code = decided(walk, reaching)
         else:
             continue
-        if code != reaching and not add_rule(walk, child, depth + 1, code):
+        if code != reaching and not rules_add(&walk.rules, tree, child, depth + 1, code):
             return False
         if kind == INNER and not down(walk, child, depth + 1, code):
             return False
@@ -291,17 +277,11 @@ def fit(
             raise MemoryError
         if fault == NESTED:
             return None
-        found = np.empty(walk.rules, dtype=np.uint64), np.empty(walk.rules, dtype=np.uint16), walk.wrong
-        copy(&walk, found[0], found[1])
-        return found
+        found = np.empty(walk.rules.count, dtype=np.uint64), np.empty(walk.rules.count, dtype=np.uint16)
+        rules_copy(&walk.rules, found[0], found[1])
+        return *found, walk.wrong
     finally:
         free_all(&walk)
-
-
-cdef copy(Walk *walk, uint64_t[::1] prefix, uint16_t[::1] code):
-    cdef size_t row
-    for row in range(walk.rules):
-        prefix[row], code[row] = walk.prefix[row], walk.code[row]
 
 
 cdef void free_all(Walk *walk) noexcept nogil:
@@ -311,5 +291,4 @@ cdef void free_all(Walk *walk) noexcept nogil:
     free(walk.delta)
     free(walk.met)
     free(walk.done)
-    free(walk.prefix)
-    free(walk.code)
+    rules_free(&walk.rules)

@@ -1,4 +1,5 @@
-"""The ten-way digit tree over a table of numbers, walked from left to right without ever being built.
+"""The ten-way digit tree over a table of numbers, walked from left to right without ever being built; and the rules
+made on the way.
 
 A node is a string of digits. Positions are left-aligned: the digits filled up with zeros to `digits` of them, so a node
 of depth d is the interval [low, low + width[d]). What is asked of the tree comes as two sorted lists: points, numbers
@@ -7,7 +8,7 @@ of the numbers in it as a bit mask, the longest of them). Cursors into both move
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint64_t
-from libc.stdlib cimport realloc
+from libc.stdlib cimport free, realloc
 
 cdef enum Kind:
     NOBODY   # no number begins like this, and none is the beginning of it: no rule may answer
@@ -92,3 +93,34 @@ cdef inline bint grown(void **memory, size_t *room, size_t wanted, size_t size) 
         return False
     memory[0], room[0] = larger, wanted
     return True
+
+
+cdef struct Rules:
+    uint64_t *prefix
+    uint16_t *code
+    size_t count
+    size_t prefix_room
+    size_t code_room
+
+
+cdef inline bint rules_add(Rules *rules, const Tree *tree, uint64_t low, int depth, uint16_t code) noexcept nogil:
+    """A rule at a node; False for want of memory."""
+    if not grown(<void **>&rules.prefix, &rules.prefix_room, rules.count + 1, sizeof(uint64_t)):
+        return False
+    if not grown(<void **>&rules.code, &rules.code_room, rules.count + 1, sizeof(uint16_t)):
+        return False
+    rules.prefix[rules.count], rules.code[rules.count] = low // tree.width[depth], code
+    rules.count += 1
+    return True
+
+
+cdef inline void rules_copy(const Rules *rules, uint64_t[::1] prefix, uint16_t[::1] code) noexcept nogil:
+    """Fill arrays of as many with the prefixes, in the order of the tree, and their codes."""
+    cdef size_t row
+    for row in range(rules.count):
+        prefix[row], code[row] = rules.prefix[row], rules.code[row]
+
+
+cdef inline void rules_free(Rules *rules) noexcept nogil:
+    free(rules.prefix)
+    free(rules.code)

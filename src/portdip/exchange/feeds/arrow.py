@@ -16,6 +16,7 @@ from portdip.exchange import mapped_rows
 from portdip.exchange.column_map import ColumnMap
 from portdip.exchange.feeds.options import BadRows, Options
 from portdip.exchange.reading import Chunk, Opened
+from portdip.exchange.untrusted import check_arrow
 
 NEEDS_FILES = True
 
@@ -42,8 +43,10 @@ def open_file(path: Path, mapping: ColumnMap, bad_rows: BadRows) -> Opened:
             for batch in batches:
                 for start in range(0, len(batch), _BATCH_ROWS):
                     part = batch.slice(start, _BATCH_ROWS)
+                    columns = [part.column(position) for position in positions]
+                    check_arrow(columns)
                     yield (
-                        [part.column(position) for position in positions],
+                        columns,
                         np.arange(row, row + len(part), dtype=np.uint64),
                     )
                     row += len(part)

@@ -16,6 +16,7 @@ from portdip.exchange import mapped_rows
 from portdip.exchange.column_map import ColumnMap
 from portdip.exchange.feeds.options import BadRows, Options
 from portdip.exchange.reading import Chunk, Opened
+from portdip.exchange.untrusted import check_parquet
 
 NEEDS_FILES = True
 
@@ -38,8 +39,10 @@ def open_file(path: Path, mapping: ColumnMap, bad_rows: BadRows) -> Opened:
         row = 1
         with file:
             for batch in file.iter_batches(_BATCH_ROWS, columns=[names[position] for position in positions]):
+                columns = [batch.column(names[position]) for position in positions]
+                check_parquet(columns)
                 yield (
-                    [batch.column(names[position]) for position in positions],
+                    columns,
                     np.arange(row, row + len(batch), dtype=np.uint64),
                 )
                 row += len(batch)

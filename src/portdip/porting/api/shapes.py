@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from portdip.porting.after import Reversal
-from portdip.porting.orders import Kind, Order
+from portdip.porting.orders import Order, OrderKind
 from portdip.porting.states import State
 
 #: What may stand in a text that is kept: no control characters, which no database and no log wants.
@@ -151,7 +151,7 @@ class OrderView(BaseModel):
     """A port order at its `revision`, which is its ETag too."""
 
     reference: str
-    kind: Kind
+    kind: OrderKind
     profile: str
     number: str
     batch: str

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from portdip.porting.api.shapes import Because, Carrier, Digits, Moment, Reference, Text, _In
 from portdip.porting.supervision.cases import CaseState, Measure
 from portdip.porting.supervision.complaints import Stage
-from portdip.porting.supervision.evidence import Kind
+from portdip.porting.supervision.evidence import EvidenceKind
 from portdip.porting.supervision.violations import Prohibition, Status
 
 #: The id of a record that is kept by number.
@@ -167,7 +167,7 @@ class Cases(BaseModel):
 class EvidenceEntry(_In):
     """A piece of evidence, `content` in base64. Centre and regulator name the `carrier` that took it."""
 
-    kind: Kind
+    kind: EvidenceKind
     content: _Base64
     carrier: Annotated[str, Field(max_length=64, pattern=r"^[!-~]*$")] = ""
     number: Digits | None = None
@@ -181,7 +181,7 @@ class EvidenceView(BaseModel):
     """A piece of evidence without its content. `digest` is SHA-256 over a salt and the content."""
 
     id: int
-    kind: Kind
+    kind: EvidenceKind
     carrier: str
     number: str | None
     order: str | None

@@ -32,7 +32,7 @@ _SALT_BYTES = 16
 CONTENT_MAX = 4 << 20
 
 
-class Kind(StrEnum):
+class EvidenceKind(StrEnum):
     """What a piece of evidence shows.
 
     `query`: the subscriber asked whether the number can be ported, and the answer. `consent`: the application.
@@ -62,7 +62,7 @@ class Evidence:
     """A piece of evidence without its content; `digest` as 64 hex digits. `erased` is when the content went."""
 
     id: int
-    kind: Kind
+    kind: EvidenceKind
     subject: Subject
     wording: str
     media_type: str
@@ -77,7 +77,7 @@ def put(
     vault: Vault,
     profile: Profile,
     actor: Actor,
-    kind: Kind,
+    kind: EvidenceKind,
     subject: Subject,
     content: bytes,
     *,
@@ -149,7 +149,7 @@ def read(tx: Transaction, vault: Vault, actor: Actor, identifier: int, cause: st
     return content
 
 
-def check(connection: Connection, identifier: int, *, carrier: str, kind: Kind, number: int) -> Evidence:
+def check(connection: Connection, identifier: int, *, carrier: str, kind: EvidenceKind, number: int) -> Evidence:
     """The evidence, if it is of this kind, carrier and number; else SupervisionError. For what an order rests on."""
     found = find(connection, identifier)
     if found.kind is not kind or found.subject.carrier != carrier or found.subject.number != number:
@@ -182,4 +182,4 @@ def _evidence(row: Row[Any]) -> Evidence:
     subject = Subject(row.carrier, row.number, row.order_id, row.complaint_id)
     digest = row.digest.hex()
     times = (row.at, row.keep_until, row.erased)
-    return Evidence(row.id, Kind(row.kind), subject, row.wording, row.media_type, digest, *times)
+    return Evidence(row.id, EvidenceKind(row.kind), subject, row.wording, row.media_type, digest, *times)

@@ -25,7 +25,7 @@ EVIDENCE = Table(
     "evidence",
     METADATA,
     Column("id", Id, primary_key=True),
-    # `portdip.porting.supervision.evidence.Kind`.
+    # `portdip.porting.supervision.evidence.EvidenceKind`.
     Column("kind", Text, nullable=False),
     Column("carrier", Text, nullable=False),
     Column("number", BigInteger),
