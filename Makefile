@@ -53,7 +53,7 @@ sanitize: build
 	@PORTDIP_SANITIZE=1 $(BIN)/python setup.py --quiet build --build-base build/sanitize --build-lib build/sanitize/lib
 	LD_PRELOAD="$$($${CC:-cc} -print-file-name=libasan.so) $$($${CC:-cc} -print-file-name=libubsan.so)" \
 		PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-		PYTHONPATH=build/sanitize/lib $(BIN)/pytest -p no:cacheprovider --capture=sys \
+		PYTHONPATH=build/sanitize/lib $(BIN)/pytest -p no:cacheprovider --numprocesses auto --dist loadfile \
 		tests/index tests/lookup tests/table/reconciling/test_digests.py \
 		tests/access/test_enum.py tests/access/test_enum_packets.py tests/access/test_enum_tables.py \
 		tests/access/test_pdb.py tests/access/test_listener.py tests/access/test_clients.py tests/access/test_limits.py \

@@ -85,7 +85,13 @@ def test_coverage_guided_packets_find_no_difference(store, tmp_path, seconds):
     begun.mkdir()
     for row, packet in enumerate(corpus()):
         (begun / str(row)).write_bytes(packet)
-    limits = [f"-max_total_time={seconds}", "-max_len=600", "-timeout=10", f"-artifact_prefix={tmp_path}/"]
+    limits = [
+        f"-max_total_time={seconds}",
+        "-max_len=600",
+        "-timeout=10",
+        "-rss_limit_mb=4096",
+        f"-artifact_prefix={tmp_path}/",
+    ]
     command = [sys.executable, "-m", "tests.access.enum_fuzzing", str(store), str(begun), *limits]
     root = Path(__file__).parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=seconds + 60, check=False)

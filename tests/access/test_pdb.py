@@ -269,7 +269,13 @@ def test_coverage_guided_requests_find_no_difference(store, tmp_path, seconds):
     (tmp_path / "corpus").mkdir()
     for row, request in enumerate(corpus()):
         (tmp_path / "corpus" / str(row)).write_bytes(request)
-    limits = [f"-max_total_time={seconds}", "-max_len=300", "-timeout=10", f"-artifact_prefix={tmp_path}/"]
+    limits = [
+        f"-max_total_time={seconds}",
+        "-max_len=300",
+        "-timeout=10",
+        "-rss_limit_mb=4096",
+        f"-artifact_prefix={tmp_path}/",
+    ]
     command = [sys.executable, "-m", "tests.access.pdb_fuzzing", str(store), str(tmp_path / "corpus"), *limits]
     root = Path(__file__).parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=seconds + 60, check=False)
