@@ -25,9 +25,9 @@ from .figure import Figure, Size, interleaved, nanoseconds, ratio
 from .populations import CACHE, Columns, columns, questions, store
 
 _ROUNDS_MAX = 5
-#: Questions are so many times the rows of the memory figures' shorter input, in which allocators have settled, ...
+#: So many times the questions are the shorter input of the memory figures: by then allocators have settled.
 _SETTLED = 3
-#: ... and how much longer the longer one is.
+#: How much longer the longer one is.
 _LONGER = 10
 
 
