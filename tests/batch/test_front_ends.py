@@ -135,6 +135,23 @@ class TestDuckDb:
         counts = connection.sql("SELECT carrier, count(*) FROM found GROUP BY 1").fetchall()
         assert dict(counts)["CU"] == 20_000 * sum(row[0] == "CU" for row in expected(engine))
 
+    def test_a_whole_query_annotated_as_arrow_batches(self, connection, engine):
+        many = "SELECT called, i FROM calls, range(20000) AS r (i) ORDER BY i, calls.rowid"
+        reader = portdip.batch.duckdb.annotated_batches(connection, many, "called", source=engine)
+        found = reader.read_all()
+        assert found.column_names == ["called", "i", *NAMES]
+        assert [tuple(row.values()) for row in found.slice(0, len(ASKED)).select(NAMES).to_pylist()] == expected(engine)
+        assert found.num_rows == 20_000 * len(ASKED)
+        assert (
+            found.column("carrier").combine_chunks().drop_null().value_counts().to_pylist()[0]["counts"] % 20_000 == 0
+        )
+
+    def test_a_query_that_fails_does_so_where_its_batches_are_read(self, connection, engine):
+        many = "SELECT called, CASE WHEN i = 199999 THEN error('late') END FROM calls, range(200000) AS r (i)"
+        reader = portdip.batch.duckdb.annotated_batches(connection, many, "called", source=engine)
+        with pytest.raises(Exception, match="late"):
+            reader.read_all()
+
     def test_numbers_and_ranges_of_the_store(self, connection):
         rows = connection.sql("SELECT number, carrier, routing_number FROM portdip_numbers ORDER BY 1").fetchall()
         assert rows == sorted(row[:3] for row in stores.NUMBERS)

@@ -100,6 +100,7 @@ def test_carriers_and_routing_numbers_appear_once_in_the_dictionaries():
 
 def test_a_code_without_a_route_is_refused_and_never_answered(tmp_path):
     index.build([100], [3], [], tmp_path / "image")
+    live = index.LiveIndex(index.Index.open(tmp_path / "image"), index.Overlay())
     labels = Labels.of({1: Route(1, Carrier("A"))})
     with pytest.raises(UnknownRouteError, match="portdip verify"):
-        answer(index.Index.open(tmp_path / "image"), labels, pa.array(["100"]))
+        answer(live, labels, pa.array(["100"]))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from portdip import number
 from portdip.errors import InvalidNumberError
+from portdip.lookup import _digits
 from portdip.lookup._digits import MISSING, NumberColumn, parse
 
 STRINGS = [pa.string(), pa.large_string(), pa.string_view()]
@@ -32,10 +33,17 @@ def plain(text: str) -> int:
         return 0
 
 
-def read(array: pa.Array) -> list[int]:
-    out = np.full(len(array), 77, dtype=np.uint64)
-    NumberColumn(array).read(0, out)
-    return out.tolist()
+def read(column: pa.Array | pa.ChunkedArray) -> list[int]:
+    """The numbers of a column, on which all instruction sets agree."""
+    found = []
+    for kernel in _digits.kernels():
+        _digits.use_kernel(kernel)
+        out = np.full(len(column), 77, dtype=np.uint64)
+        NumberColumn(column).read(0, out)
+        found.append(out.tolist())
+    _digits.use_kernel(_digits.kernels()[0])
+    assert all(numbers == found[0] for numbers in found)
+    return found[0]
 
 
 @given(texts)
@@ -54,10 +62,32 @@ def test_one_text_is_parsed_as_the_plain_parser_does(text):
 
 
 @given(st.lists(st.none() | texts.filter(lambda text: text.isprintable() or "\x00" in text)))
+@example(["+1234567", "12345678", "+12345678", "+00000000"])
+@example(["+123456789012345", "1234567890123456", "+1234567890123456", "123456789012345"])
+@example(["012345678", "+012345678", "1234567+", "+1234567+"])
 def test_columns_are_parsed_as_the_plain_parser_does(column):
     expected = [MISSING if text is None else plain(text) for text in column]
     for kind in STRINGS:
         assert read(pa.array(column, kind)) == expected
+
+
+@given(st.lists(st.from_regex(r"\+?[0-9]{7,16}|[+0-9x]{8,16}", fullmatch=True), min_size=4, max_size=80))
+def test_numbers_of_several_lengths_side_by_side_are_parsed_as_the_plain_parser_does(column):
+    for kind in STRINGS:
+        assert read(pa.array(column, kind)) == [plain(text) for text in column]
+
+
+@given(st.lists(st.lists(texts.filter(str.isprintable), max_size=6), max_size=6), st.data())
+def test_any_rows_of_a_column_in_chunks_are_read(chunks, data):
+    expected = [plain(text) for chunk in chunks for text in chunk]
+    first = data.draw(st.integers(0, len(expected)))
+    last = data.draw(st.integers(first, len(expected)))
+    for kind in STRINGS:
+        column = pa.chunked_array(chunks, kind)
+        assert read(column) == expected
+        out = np.full(last - first, 77, dtype=np.uint64)
+        NumberColumn(column).read(first, out)
+        assert out.tolist() == expected[first:last]
 
 
 @pytest.mark.parametrize("length", range(21))
@@ -132,9 +162,18 @@ def test_empty_columns_and_columns_of_nulls_are_read(kind):
         assert read(pa.array(["", ""], kind)) == [0, 0]
 
 
-def test_other_types_are_refused():
-    with pytest.raises(KeyError):
-        NumberColumn(pa.array([1.5]))
+@pytest.mark.parametrize(
+    ("column", "got"),
+    [(pa.array([1.5]), "double"), (pa.chunked_array([[1]]), "int64"), (["1"], "list"), (None, "None")],
+)
+def test_other_types_are_refused(column, got):
+    with pytest.raises(TypeError, match=f"numbers must be an Arrow array of .*, not {got}"):
+        NumberColumn(column)
+
+
+def test_an_instruction_set_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="no kernel 'abacus' here"):
+        _digits.use_kernel("abacus")
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +205,18 @@ def test_no_byte_outside_a_text_is_read(walled_page, length, plus):
             assert read(pa.Array.from_buffers(pa.string_view(), 1, [None, pa.py_buffer(view), memory])) == [
                 plain(text.decode())
             ]
+
+
+@pytest.mark.parametrize("plus", ["", "+"])
+@pytest.mark.parametrize("length", range(7, 17))
+def test_no_byte_outside_four_texts_side_by_side_is_read(walled_page, length, plus):
+    page, address = walled_page
+    text = (plus + "9876543219876543"[:length]).encode()
+    for begin in (0, len(page) - 4 * len(text)):
+        page[begin : begin + 4 * len(text)] = 4 * text
+        memory = pa.foreign_buffer(address, len(page), page)
+        offsets = pa.py_buffer(np.arange(begin, begin + 5 * len(text), len(text), dtype=np.int32)[:5])
+        assert read(pa.Array.from_buffers(pa.string(), 4, [None, offsets, memory])) == [plain(text.decode())] * 4
 
 
 @pytest.mark.parametrize("length", range(13))

@@ -5,6 +5,7 @@
     connection.sql("SELECT portdip_carrier(called), count(*) FROM 'calls/*.parquet' GROUP BY 1")
     connection.sql("SELECT carrier, sum(numbers) FROM portdip_ranges GROUP BY carrier")
     annotate(connection, "SELECT * FROM 'calls/*.parquet'", "called").write_parquet("annotated.parquet")
+    annotated_batches(connection, "FROM 'calls/*.parquet'", "called").read_all()  # on into Arrow, Polars, pandas
 
 The functions take VARCHAR; other types want a cast, `called::VARCHAR`. Each also comes with `_at`, which takes a
 TIMESTAMP WITH TIME ZONE besides and says who served the number then:
@@ -31,6 +32,8 @@ DuckDB cannot know how many rows a stream has, and takes it for a short one: bef
 [(8613800001234, '0B17')]
 >>> annotate(connection, "SELECT '8613800001234' AS called", "called").fetchall()
 [('8613800001234', 'CUCC', '0B17', True, 'ported')]
+>>> annotated_batches(connection, "SELECT '8613800001234' AS called", "called").read_all().column("carrier").to_pylist()
+['CUCC']
 """
 
 from __future__ import annotations
@@ -95,24 +98,44 @@ def annotate(
     as in `record_batches.annotator`; `source` is an engine or a store's path, where it is not that of `register`.
     """
     add = annotator(engine_of(source), column, at_column, prefix, time_zone=time_zone)
+    return connection.from_arrow(_Stream(lambda: _annotated(connection, query, add)))
 
-    def annotated() -> pa.RecordBatchReader:
-        cursor = connection.cursor()
-        [(threads,)] = cursor.sql("SELECT current_setting('threads')").fetchall()
-        relation = cursor.sql(query)
-        # Before DuckDB 2 it has another name.
-        read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
-        reader = read(_BATCH_ROWS)
-        schema = add(pa.RecordBatch.from_pylist([], reader.schema)).schema
 
-        def batches() -> Iterator[pa.RecordBatch]:
-            with cursor:  # which nothing else keeps open while its rows are read
-                # One more than work: it waits for what is being read.
-                yield from in_order(reader, add, threads + 1)
+def annotated_batches(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    column: str,
+    *,
+    at_column: str | None = None,
+    time_zone: str | None = None,
+    prefix: str = "",
+    source: Source | None = None,
+) -> pa.RecordBatchReader:
+    """As `annotate`, for what takes Arrow and not SQL: the rows never go back into DuckDB, which takes half the time.
 
-        return pa.RecordBatchReader.from_batches(schema, batches())
+    Carrier, routing_number and status are dictionaries, as from `record_batches.annotator`. The query runs once, while
+    the batches are read.
+    """
+    return _annotated(connection, query, annotator(engine_of(source), column, at_column, prefix, time_zone=time_zone))
 
-    return connection.from_arrow(_Stream(annotated))
+
+def _annotated(
+    connection: duckdb.DuckDBPyConnection, query: str, add: Callable[[pa.RecordBatch], pa.RecordBatch]
+) -> pa.RecordBatchReader:
+    cursor = connection.cursor()
+    [(threads,)] = cursor.sql("SELECT current_setting('threads')").fetchall()
+    relation = cursor.sql(query)
+    # Before DuckDB 2 it has another name.
+    read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+    reader = read(_BATCH_ROWS)
+    schema = add(pa.RecordBatch.from_pylist([], reader.schema)).schema
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with cursor:  # which nothing else keeps open while its rows are read
+            # One more than work: it waits for what is being read.
+            yield from in_order(reader, add, threads + 1)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
 
 
 def _replace_function(

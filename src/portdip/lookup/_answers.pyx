@@ -1,14 +1,22 @@
-"""Route codes to columns: the last pass of a batch, straight into Arrow's buffers.
+"""Numbers to columns of answers, straight into Arrow's buffers.
 
-Carrier and routing number of a code are two dictionary indices side by side, so an answer costs one small
-load, and the four columns are written while numbers and matches are still in the nearest cache.
+A batch is three passes: text to numbers, numbers to matches (the index), matches to columns. They take turns on a
+few rows, so that what one leaves for the next stays in the nearest cache, and let go of the GIL once for all rows.
+
+Carrier and routing number of a code are two dictionary indices side by side, so an answer costs one small load.
 """
 
 from libc.stdint cimport UINT64_MAX, int8_t, int32_t, uint32_t, uint64_t
 
 cimport cython
 
-import numpy as np
+import pyarrow as pa
+
+from portdip.index._live cimport LiveIndex
+from portdip.lookup._digits cimport NumberColumn, address
+
+cdef enum:
+    TOGETHER = 2048  # a multiple of 64, so that no two threads share a word of a bitmap
 
 CODES = 1 << 16
 
@@ -29,11 +37,11 @@ cdef struct Columns:
 
 @cython.final
 cdef class Answers:
-    """The columns of `rows` answers, being filled.
+    """The columns of `rows` answers, being filled: Arrow buffers.
 
     `carrier` and `routing_number` (int32) index the dictionaries behind `labels`; `status` (int8) is 0
     ported, 1 native, 2 unallocated, 3 invalid. `ported`, `known` (has a route) and `present` (not null) are
-    bitmaps, a bit a row, lowest first, in uint64 words. Different rows may be put from different threads.
+    bitmaps, a bit a row, lowest first, in uint64 words. Different rows may be filled from different threads.
     """
 
     cdef readonly object carrier, routing_number, status, ported, known, present
@@ -43,20 +51,46 @@ cdef class Answers:
 
     def __init__(self, Py_ssize_t rows, const int32_t[:, ::1] labels not None):
         """`labels` has shape (CODES, 2): indices of carrier and routing number, -1 for codes without a route."""
-        cdef Py_ssize_t words = (rows + 63) // 64
+        cdef Py_ssize_t bitmap = (rows + 63) // 64 * 8
         if labels.shape[0] != CODES or labels.shape[1] != 2:
             raise ValueError("labels have shape (65536, 2)")
         self.rows = rows
         self.labels = labels
-        self.carrier, self.routing_number = np.empty((2, rows), dtype=np.int32)
-        self.status = np.empty(rows, dtype=np.int8)
-        self.ported, self.known, self.present = np.empty((3, words), dtype=np.uint64)
-        self.columns.carrier = <int32_t *><size_t>self.carrier.ctypes.data
-        self.columns.routing_number = <int32_t *><size_t>self.routing_number.ctypes.data
-        self.columns.status = <int8_t *><size_t>self.status.ctypes.data
-        self.columns.ported = <uint64_t *><size_t>self.ported.ctypes.data
-        self.columns.known = <uint64_t *><size_t>self.known.ctypes.data
-        self.columns.present = <uint64_t *><size_t>self.present.ctypes.data
+        self.carrier, self.routing_number = pa.allocate_buffer(4 * rows), pa.allocate_buffer(4 * rows)
+        self.status, bitmaps = pa.allocate_buffer(rows), pa.allocate_buffer(3 * bitmap)
+        self.ported, self.known, self.present = (bitmaps.slice(place * bitmap, bitmap) for place in range(3))
+        self.columns.carrier = <int32_t *>address(self.carrier)
+        self.columns.routing_number = <int32_t *>address(self.routing_number)
+        self.columns.status = <int8_t *>address(self.status)
+        self.columns.ported = <uint64_t *>address(self.ported)
+        self.columns.known = <uint64_t *>address(self.known)
+        self.columns.present = <uint64_t *>address(self.present)
+
+    def fill(self, LiveIndex index not None, NumberColumn numbers not None, Py_ssize_t first, Py_ssize_t last):
+        """Answer the rows from `first` (a multiple of 64) to `last` out of an index.
+
+        False if it names a code without a label; raises as the index does.
+        """
+        cdef uint64_t asked[TOGETHER]
+        cdef uint32_t matches[TOGETHER]
+        cdef size_t count, done
+        cdef uint32_t page
+        cdef bint labelled = True
+        if first % 64 or not 0 <= first <= last <= min(self.rows, numbers.rows):
+            raise IndexError("rows outside the answers")
+        index.prepare()
+        with nogil:
+            while labelled and first < last:
+                count = min(<Py_ssize_t>TOGETHER, last - first)
+                numbers.read_rows(first, asked, count)
+                done = index.match_verified(asked, matches, count, &page)
+                while done < count:
+                    with gil:
+                        index.check(page)
+                    done += index.match_verified(asked + done, matches + done, count - done, &page)
+                labelled = put(asked, matches, <const Label *>&self.labels[0, 0], first, count, &self.columns)
+                first += count
+        return labelled
 
     def put(self, Py_ssize_t row, const uint64_t[::1] numbers not None, const uint32_t[::1] matches not None):
         """Answer the rows from `row` (a multiple of 64) on: False if a match names a code without a label."""

@@ -1,4 +1,4 @@
-"""Numbers out of text: one Python string, or a column of Arrow strings or integers in pieces.
+"""Numbers out of text: one Python string, or an Arrow column of strings or integers.
 
 Texts that are no number become 0, nulls become MISSING; both are outside the numbering plan, so an index
 answers 0 for them like for any number without a route. Arrow memory is reached by address: nothing of pyarrow
@@ -7,19 +7,49 @@ is compiled in.
 
 from cpython.unicode cimport PyUnicode_GET_LENGTH
 from libc.stdint cimport UINT64_MAX, int32_t, int64_t, uint8_t, uint64_t, uintptr_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free
 
 cimport cython
+
+import pyarrow as pa
 
 cdef extern from "digits.h" nogil:
     const uint64_t DIGITS_LIMIT
     uint64_t digits_number(const char *text, int64_t length)
 
+cdef extern from "digits_many.h" nogil:
+    ctypedef struct digits_kernel:
+        const char *name
+        void (*read)(const char *const *texts, const int64_t *lengths, uint64_t *numbers, size_t count) noexcept nogil
+    const digits_kernel digits_kernels[]
+    const size_t DIGITS_KERNELS
+    bint digits_kernel_runs(size_t which)
+
 cdef extern from "Python.h":
     bint PyUnicode_IS_COMPACT_ASCII(object text)
     const char *PyUnicode_DATA(object text)
 
+cdef enum:
+    TOGETHER = 64
+
+cdef const digits_kernel *active = NULL
+
 MISSING = UINT64_MAX
+
+
+def kernels():
+    """Names of the instruction sets this build can use here, best first; the last one runs anywhere."""
+    return [digits_kernels[which].name.decode() for which in range(DIGITS_KERNELS) if digits_kernel_runs(which)]
+
+
+def use_kernel(name):
+    """Make all columns of this process be read with another instruction set of `kernels()`: for tests."""
+    global active
+    for which in range(DIGITS_KERNELS):
+        if digits_kernels[which].name.decode() == name and digits_kernel_runs(which):
+            active = &digits_kernels[which]
+            return
+    raise ValueError(f"no kernel {name!r} here; there are {', '.join(kernels())}")
 
 
 def parse(str text not None):
@@ -38,10 +68,17 @@ ctypedef fused Offset:
     int64_t
 
 
-cdef void read_strings(const Offset *offsets, const char *text, uint64_t[::1] out) noexcept nogil:
-    cdef Py_ssize_t row
-    for row in range(out.shape[0]):
-        out[row] = digits_number(text + offsets[row], offsets[row + 1] - offsets[row])
+cdef void read_strings(const Offset *offsets, const char *text, uint64_t *out, Py_ssize_t count) noexcept nogil:
+    cdef const char *texts[TOGETHER]
+    cdef int64_t lengths[TOGETHER]
+    cdef Py_ssize_t row, together
+    while count:
+        together = min(<Py_ssize_t>TOGETHER, count)
+        for row in range(together):
+            texts[row] = text + offsets[row]
+            lengths[row] = offsets[row + 1] - offsets[row]
+        active.read(texts, lengths, out, together)
+        offsets, out, count = offsets + together, out + together, count - together
 
 
 cdef packed struct View:
@@ -52,29 +89,34 @@ cdef packed struct View:
     int32_t offset
 
 
-cdef void read_views(const View *views, const char *const *buffers, uint64_t[::1] out) noexcept nogil:
-    cdef Py_ssize_t row
+cdef void read_views(const View *views, const char *const *buffers, uint64_t *out, Py_ssize_t count) noexcept nogil:
+    cdef const char *texts[TOGETHER]
+    cdef int64_t lengths[TOGETHER]
+    cdef Py_ssize_t row, together
     cdef const View *view
-    cdef const char *text
-    for row in range(out.shape[0]):
-        view = &views[row]
-        if view.length <= 12:
-            text = <const char *>view.prefix
-        else:
-            text = buffers[view.buffer] + view.offset
-        out[row] = digits_number(text, view.length)
+    while count:
+        together = min(<Py_ssize_t>TOGETHER, count)
+        for row in range(together):
+            view = &views[row]
+            lengths[row] = view.length
+            if view.length <= 12:
+                texts[row] = <const char *>view.prefix
+            else:
+                texts[row] = buffers[view.buffer] + view.offset
+        active.read(texts, lengths, out, together)
+        views, out, count = views + together, out + together, count - together
 
 
-cdef void read_integers(const uint64_t *numbers, uint64_t[::1] out) noexcept nogil:
+cdef void read_integers(const uint64_t *numbers, uint64_t *out, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t row
-    for row in range(out.shape[0]):
+    for row in range(count):
         out[row] = numbers[row] if numbers[row] < DIGITS_LIMIT else 0
 
 
-cdef void mark_nulls(const uint8_t *validity, Py_ssize_t first, uint64_t[::1] out) noexcept nogil:
+cdef void mark_nulls(const uint8_t *validity, Py_ssize_t first, uint64_t *out, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t row
     cdef uint64_t valid
-    for row in range(out.shape[0]):
+    for row in range(count):
         valid = (validity[(first + row) >> 3] >> ((first + row) & 7)) & 1
         out[row] |= valid - 1
 
@@ -90,32 +132,30 @@ LAYOUTS = {"uint64": INTEGERS, "string": STRINGS, "large_string": LARGE_STRINGS,
 
 @cython.final
 cdef class NumberColumn:
-    """The numbers of one Arrow array of a type in LAYOUTS, read in pieces from any thread."""
+    """The numbers of an Arrow array or chunked array of a type in LAYOUTS, read in pieces from any thread.
 
-    cdef Layout layout
-    cdef Py_ssize_t rows, offset
-    cdef const uint8_t *validity
-    cdef const void *values
-    cdef const char **texts
-    cdef object array  # owns the memory behind the addresses
+    Raises TypeError for anything else.
+    """
 
-    def __cinit__(self, array):
-        cdef list buffers = array.buffers()
-        cdef Py_ssize_t index
-        self.layout = LAYOUTS[str(array.type)]
-        self.rows = len(array)
-        self.offset = array.offset
-        self.array = array
-        self.validity = <const uint8_t *>address(buffers[0])
-        self.values = <const void *>address(buffers[1])
-        self.texts = <const char **>malloc(len(buffers) * sizeof(char *))
-        if self.texts is NULL:
+    def __cinit__(self, column):
+        kind = str(getattr(column, "type", type(column).__name__))
+        if kind not in LAYOUTS or not isinstance(column, (pa.Array, pa.ChunkedArray)):
+            raise TypeError(f"numbers must be an Arrow array of {', '.join(LAYOUTS)}, not {kind}")
+        self.layout = LAYOUTS[kind]
+        self.rows = 0
+        self.arrays = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+        self.chunks = <Chunk *>calloc(len(self.arrays) + 1, sizeof(Chunk))
+        if self.chunks is NULL:
             raise MemoryError
-        for index in range(2, len(buffers)):
-            self.texts[index - 2] = <const char *>address(buffers[index])
+        for array in self.arrays:
+            self.count += 1
+            self._add(&self.chunks[self.count - 1], array)
 
     def __dealloc__(self):
-        free(self.texts)
+        cdef size_t index
+        for index in range(self.count):
+            free(self.chunks[index].texts)
+        free(self.chunks)
 
     def __len__(self):
         return self.rows
@@ -123,20 +163,58 @@ cdef class NumberColumn:
     def read(self, Py_ssize_t row, uint64_t[::1] out not None):
         """Fill `out` with the numbers from `row` on; raises IndexError when there are not as many."""
         if row < 0 or row + out.shape[0] > self.rows:
-            raise IndexError("rows outside the array")
-        cdef Py_ssize_t first = self.offset + row
-        with nogil:
-            if self.layout == INTEGERS:
-                read_integers(<const uint64_t *>self.values + first, out)
-            elif self.layout == STRINGS:
-                read_strings(<const int32_t *>self.values + first, self.texts[0], out)
-            elif self.layout == LARGE_STRINGS:
-                read_strings(<const int64_t *>self.values + first, self.texts[0], out)
+            raise IndexError("rows outside the column")
+        if out.shape[0]:
+            with nogil:
+                self.read_rows(row, &out[0], out.shape[0])
+
+    cdef int _add(self, Chunk *chunk, array) except -1:
+        cdef list buffers = array.buffers()
+        cdef Py_ssize_t index, texts = len(buffers) - 2
+        chunk.first = self.rows
+        chunk.offset = array.offset
+        chunk.validity = <const uint8_t *>address(buffers[0])
+        chunk.values = <const void *>address(buffers[1])
+        if texts > 0:
+            chunk.texts = <const char **>calloc(texts, sizeof(char *))
+            if chunk.texts is NULL:
+                raise MemoryError
+        for index in range(texts):
+            chunk.texts[index] = <const char *>address(buffers[index + 2])
+        self.rows += len(array)
+        return 0
+
+    cdef void read_rows(self, Py_ssize_t row, uint64_t *out, Py_ssize_t count) noexcept nogil:
+        cdef size_t low = 0, high = self.count, half
+        cdef Py_ssize_t end, together
+        while high - low > 1:  # the chunk that has the row, or begins with it
+            half = (low + high) // 2
+            if self.chunks[half].first <= row:
+                low = half
             else:
-                read_views(<const View *>self.values + first, self.texts, out)
-            if self.validity:
-                mark_nulls(self.validity, first, out)
+                high = half
+        while count:
+            end = self.chunks[low + 1].first if low + 1 < self.count else self.rows
+            together = min(count, end - row)
+            self._read(&self.chunks[low], row, out, together)
+            row, out, count, low = row + together, out + together, count - together, low + 1
+
+    cdef void _read(self, const Chunk *chunk, Py_ssize_t row, uint64_t *out, Py_ssize_t count) noexcept nogil:
+        cdef Py_ssize_t first = chunk.offset + row - chunk.first
+        if self.layout == INTEGERS:
+            read_integers(<const uint64_t *>chunk.values + first, out, count)
+        elif self.layout == STRINGS:
+            read_strings(<const int32_t *>chunk.values + first, chunk.texts[0], out, count)
+        elif self.layout == LARGE_STRINGS:
+            read_strings(<const int64_t *>chunk.values + first, chunk.texts[0], out, count)
+        else:
+            read_views(<const View *>chunk.values + first, chunk.texts, out, count)
+        if chunk.validity:
+            mark_nulls(chunk.validity, first, out, count)
 
 
 cdef uintptr_t address(buffer) except? 0:
     return 0 if buffer is None else buffer.address
+
+
+use_kernel(kernels()[0])

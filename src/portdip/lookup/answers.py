@@ -1,17 +1,10 @@
-"""A column of numbers in, a record batch of answers out.
-
-The work is cut into blocks small enough that numbers and matches stay in the nearest cache between the three
-passes: text to numbers, numbers to matches (the index), matches to columns. All three release the
-interpreter's lock.
-"""
+"""A column of numbers in, a record batch of answers out."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from portdip.errors import UnknownRouteError
-from portdip.index import Index, LiveIndex
+from portdip.index import LiveIndex
 from portdip.lookup._answers import CODES, Answers
-from portdip.lookup._digits import LAYOUTS, MISSING, NumberColumn
+from portdip.lookup._digits import MISSING, NumberColumn
 from portdip.route import Route, Status
 
 if TYPE_CHECKING:
@@ -79,29 +72,21 @@ class Labels:
         return cls(pa.array(carriers, pa.string()), pa.array(routing_numbers, pa.string()), indices)
 
 
-def answer(
-    index: Index | LiveIndex, labels: Labels, numbers: pa.Array | pa.ChunkedArray, threads: int = 1
-) -> pa.RecordBatch:
+def answer(index: LiveIndex, labels: Labels, numbers: pa.Array | pa.ChunkedArray, threads: int = 1) -> pa.RecordBatch:
     """A record batch of SCHEMA with one row for each of `numbers`, nulls for nulls.
 
     `numbers` is an Arrow array or chunked array of string, large_string, string_view or uint64; anything else
     raises TypeError. Raises UnknownRouteError when the index holds a route code that `labels` lacks.
     """
-    source = _Source(numbers)
-    answers = Answers(source.rows, labels.indices)
+    column = NumberColumn(numbers)
+    answers = Answers(column.rows, labels.indices)
 
     def fill(first: int, last: int) -> None:
-        block = np.empty(_BLOCK, dtype=np.uint64)
-        matches = np.empty(_BLOCK, dtype=np.uint32)
-        for row in range(first, last, _BLOCK):
-            count = min(_BLOCK, last - row)
-            source.read(row, block[:count])
-            index.match_many(block[:count], out=matches[:count])
-            if not answers.put(row, block[:count], matches[:count]):
-                raise unknown_route()
+        if not answers.fill(index, column, first, last):
+            raise unknown_route()
 
-    _share(source.rows, threads, fill)
-    return _record_batch(source.rows, answers, labels)
+    _share(column.rows, threads, fill)
+    return _record_batch(column.rows, answers, labels)
 
 
 def answer_at(
@@ -112,11 +97,12 @@ def answer_at(
     Where no time is given all four are null. Where it is none, or nothing is known of it, all but the status, one of
     STATUSES_AT.
     """
-    source = _Source(numbers)
-    if len(moments) != source.rows:
-        raise ValueError(f"{len(moments)} moments for {source.rows} numbers")
-    answers = Answers(source.rows, labels.indices)
-    sure = np.empty(len(answers.present) * 8, dtype=np.uint8)
+    column = NumberColumn(numbers)
+    if len(moments) != column.rows:
+        raise ValueError(f"{len(moments)} moments for {column.rows} numbers")
+    answers = Answers(column.rows, labels.indices)
+    present, statuses = np.frombuffer(answers.present, np.uint64), np.frombuffer(answers.status, np.int8)
+    sure = np.empty(present.nbytes, dtype=np.uint8)
 
     def fill(first: int, last: int) -> None:
         block = np.empty(_BLOCK, dtype=np.uint64)
@@ -124,7 +110,7 @@ def answer_at(
         for row in range(first, last, _BLOCK):
             count = min(_BLOCK, last - row)
             asked, unknown, when = block[:count], doubts[:count], moments[row : row + count]
-            source.read(row, asked)
+            column.read(row, asked)
             timeless = when <= INVALID_TIME
             if timeless.any():
                 asked[when == NO_TIME] = MISSING
@@ -135,14 +121,14 @@ def answer_at(
             matches[unknown != 0] = 0
             if not answers.put(row, asked, matches):
                 raise unknown_route()
-            status = answers.status[row : row + count]
+            status = statuses[row : row + count]
             status[unknown != 0] = _BEFORE_HISTORY
             status[timeless & (asked != 0)] = _INVALID_TIME
             bits = np.packbits(unknown == 0, bitorder="little")
             sure[row // 8 : row // 8 + len(bits)] = bits
 
-    _share(source.rows, threads, fill)
-    return _record_batch(source.rows, answers, labels, STATUSES_AT, sure.view(np.uint64) & answers.present)
+    _share(column.rows, threads, fill)
+    return _record_batch(column.rows, answers, labels, STATUSES_AT, sure.view(np.uint64) & present)
 
 
 def range_holders(index: LiveIndex, labels: Labels, numbers: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
@@ -150,9 +136,9 @@ def range_holders(index: LiveIndex, labels: Labels, numbers: pa.Array | pa.Chunk
 
     Types and errors as those of `answer`.
     """
-    source = _Source(numbers)
-    asked = np.empty(source.rows, dtype=np.uint64)
-    source.read(0, asked)
+    column = NumberColumn(numbers)
+    asked = np.empty(column.rows, dtype=np.uint64)
+    column.read(0, asked)
     codes = index.range_codes(asked)
     places = labels.indices[codes, 0]
     if (places < 0).any():
@@ -167,26 +153,6 @@ def unknown_route(got: str = "") -> UnknownRouteError:
         got=got,
         fix="Run `portdip verify` on the store and import it anew.",
     )
-
-
-class _Source:
-    """The numbers of all chunks of an Arrow column, readable from any row on."""
-
-    def __init__(self, numbers: Any) -> None:
-        if not isinstance(numbers, pa.Array | pa.ChunkedArray) or str(numbers.type) not in LAYOUTS:
-            got = getattr(numbers, "type", None) or type(numbers).__name__
-            raise TypeError(f"numbers must be an Arrow array of {', '.join(LAYOUTS)}, not {got}")
-        chunks = numbers.chunks if isinstance(numbers, pa.ChunkedArray) else [numbers]
-        self._columns = [NumberColumn(chunk) for chunk in chunks if len(chunk)]
-        self._starts = list(accumulate(map(len, self._columns), initial=0))
-        self.rows = len(numbers)
-
-    def read(self, row: int, out: npt.NDArray[np.uint64]) -> None:
-        while len(out):
-            chunk = bisect_right(self._starts, row) - 1
-            count = min(len(out), self._starts[chunk + 1] - row)
-            self._columns[chunk].read(row - self._starts[chunk], out[:count])
-            row, out = row + count, out[count:]
 
 
 def _share(rows: int, threads: int, fill: Any) -> None:
@@ -211,22 +177,20 @@ def _record_batch(
     sure: npt.NDArray[np.uint64] | None = None,
 ) -> pa.RecordBatch:
     """`sure` is the bitmap of rows whose `ported` is not null, those with a status if not given."""
-    known, present = pa.py_buffer(answers.known), pa.py_buffer(answers.present)
+    known, present = answers.known, answers.present
     certain = present if sure is None else pa.py_buffer(sure)
 
-    def indices(kind: pa.DataType, validity: pa.Buffer, values: npt.NDArray[Any]) -> pa.Array:
-        return pa.Array.from_buffers(kind, rows, [validity, pa.py_buffer(values)])
-
-    def dictionary(indices: pa.Array, values: pa.Array) -> pa.Array:
+    def dictionary(kind: pa.DataType, validity: pa.Buffer, indices: pa.Buffer, values: pa.Array) -> pa.Array:
+        places = pa.Array.from_buffers(kind, rows, [validity, indices])
         # Every index was written from `labels`: checking them again would read all rows once more.
-        return pa.DictionaryArray.from_arrays(indices, values, safe=False)
+        return pa.DictionaryArray.from_arrays(places, values, safe=False)
 
     return pa.RecordBatch.from_arrays(
         [
-            dictionary(indices(pa.int32(), known, answers.carrier), labels.carriers),
-            dictionary(indices(pa.int32(), known, answers.routing_number), labels.routing_numbers),
-            pa.Array.from_buffers(pa.bool_(), rows, [certain, pa.py_buffer(answers.ported)]),
-            dictionary(indices(pa.int8(), present, answers.status), statuses),
+            dictionary(pa.int32(), known, answers.carrier, labels.carriers),
+            dictionary(pa.int32(), known, answers.routing_number, labels.routing_numbers),
+            pa.Array.from_buffers(pa.bool_(), rows, [certain, answers.ported]),
+            dictionary(pa.int8(), present, answers.status, statuses),
         ],
         schema=SCHEMA,
     )
