@@ -6,10 +6,13 @@ import json
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import x25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from portdip.errors import DamagedDeltaError, ForeignDeltaError, KeyFileError, UntrustedDeltaError
-from portdip.exchange.chain import Chain
+from portdip.exchange.chain import Chain, sequence_named
 from portdip.exchange.delta import open_sealed
+from portdip.exchange.intake import Kind
 from portdip.exchange.keys import SigningKey, Trust, TrustedKey, TrustFile
 
 from .nodes import BEGAN, Node, Publisher, damaged, offer, signed_publisher
@@ -262,3 +265,84 @@ def test_a_delta_without_a_signature(node):
         "where": "src/1",
         "fix": "Ask its publisher for the signed one.",
     }
+
+
+@pytest.mark.parametrize("size", [0, 5, 300])
+def test_a_delta_that_was_cut_off(node, publisher, size):
+    content = publisher.contents[1][:size]
+    outcome = node.intake.offer(content, "src/1")
+    assert outcome.kind is Kind.TORN
+    assert told(outcome.error) == {
+        "what": "the delta ends before its seal",
+        "where": f"src/1, offset {len(content)}",
+        "expected": "a seal at the end",
+        "fix": "Fetch the file again from where it came.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "got"), [(None, "No such file"), (b"", "PEM"), (b"-----BEGIN PRIVATE KEY-----\n", "PEM")]
+)
+def test_a_private_key_that_cannot_be_read(tmp_path, content, got):
+    path = tmp_path / "key.pem"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(KeyFileError) as caught:
+        SigningKey.read(path)
+    assert (caught.value.what, caught.value.where) == ("the private key cannot be read", str(path))
+    assert got in caught.value.got
+
+
+def test_a_private_key_of_another_kind(tmp_path):
+    private = x25519.X25519PrivateKey.generate()
+    path = tmp_path / "key.pem"
+    path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    with pytest.raises(KeyFileError) as caught:
+        SigningKey.read(path)
+    assert told(caught.value) == {
+        "what": "the private key is of another kind",
+        "where": str(path),
+        "expected": "Ed25519",
+    }
+
+
+@pytest.mark.parametrize("content", [[{"public": 1}], [{"owner": "x"}], [1], {}, 7])
+def test_what_is_no_list_of_keys(content):
+    with pytest.raises(KeyFileError) as caught:
+        Trust.of_json(content)
+    assert caught.value.what == "not a list of keys"
+    assert caught.value.got not in ("", "None")
+
+
+def test_what_became_of_a_delta_names_it_and_what_else_moved(node, publisher):
+    later = node.intake.offer(publisher.contents[3], "src/3")
+    assert (later.kind, later.sequence, later.applied) == (Kind.WAITING, 3, [])
+    assert node.intake.offer(publisher.contents[1], "src/1").applied == [1]
+    again = node.intake.offer(publisher.contents[1], "src/1")
+    assert (again.kind, again.sequence, again.applied) == (Kind.DUPLICATE, 1, [])
+    assert node.intake.offer(publisher.contents[2], "src/2").applied == [2, 3]
+
+
+@pytest.mark.parametrize(("offered", "kind"), [(2, Kind.DUPLICATE), (4, Kind.WAITING)])
+def test_what_moved_before_the_delta_that_is_offered_is_told_too(node, publisher, offered, kind):
+    """Somebody else has put into the chain what another delta waited for."""
+    offer(node, publisher, 2)
+    Chain(node.deltas).append(open_sealed(publisher.contents[1], "src/1").open("src/1"))
+    outcome = node.intake.offer(publisher.contents[offered], "src/x")
+    assert (outcome.kind, outcome.sequence, outcome.applied) == (kind, offered, [2])
+
+
+@pytest.mark.parametrize(
+    ("name", "sequence"),
+    [
+        (f"{7:020}.delta", 7),
+        (f"{7:020}", None),
+        ("7.delta", None),
+        (f"{7:021}.delta", None),
+        ("x" * 20 + ".delta", None),
+        ("٧" * 20 + ".delta", None),
+        (f"{7:020}.delta.new", None),
+    ],
+)
+def test_names_of_deltas_and_other_names(name, sequence):
+    assert sequence_named(name) == sequence

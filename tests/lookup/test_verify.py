@@ -1,15 +1,17 @@
 """Verification: silent on a good store, loud and exact on a damaged one."""
 
 import dataclasses
+import time
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from portdip.errors import DamagedSnapshotError, ImageError
+from portdip.errors import DamagedSnapshotError, ImageError, PortdipError, UntrustedSnapshotError
 from portdip.exchange.feeds.options import Options
 from portdip.index import build
-from portdip.lookup.load import import_feed, init_store
+from portdip.lookup.load import fold, import_feed, init_store
 from portdip.lookup.verify import verify
 from portdip.table import schema
 from portdip.table.manifest import Seal
@@ -116,3 +118,112 @@ def test_a_count_that_is_wrong(store):
     seal_again(store.current(), numbers=4)
     with pytest.raises(DamagedSnapshotError, match="count of numbers"):
         list(verify(store.path))
+
+
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
+
+
+@pytest.fixture
+def lived(store):
+    """A store with a folded snapshot that has three changes to come, and two deltas after it."""
+    with store.writer() as writer:
+        writer.port("300001", "B")
+        writer.port("300002", "C", effective=TOMORROW)
+        writer.port("300003", "C", effective=TOMORROW)
+    with store.writer() as writer:
+        writer.port("300001", "C", effective=TOMORROW)
+    fold(store.path, lambda count, share: None)
+    for carrier in "BC":
+        with store.writer() as writer:
+            writer.port("125050", carrier)
+    return store
+
+
+def complaint(store):
+    """What the first fault of a store is said to be: (what, where without the store's path, expected, got)."""
+    with pytest.raises(PortdipError) as caught:
+        list(verify(store.path))
+    error = caught.value
+    return error.what, str(error.where).replace(f"{store.path}/", ""), error.expected, error.got
+
+
+def test_what_is_checked_is_told_in_order(lived):
+    snapshot = lived.current()
+    seals = [(name, f"{seal.bytes:,} bytes in 1 blocks") for name, seal in snapshot.manifest.files.items()]
+    began = time.monotonic()
+    found = list(verify(lived.path))
+    assert [(checked.what, checked.extent) for checked in found] == [
+        ("manifest", "dataset test, sequence 4"),
+        *seals,
+        ("index image", "its own checksums"),
+        ("routes", "3 routes, 3 carriers"),
+        ("changes to come", "3 changes"),
+        ("index against numbers", "4 numbers"),
+        ("index against ranges", "12 boundaries of 3 ranges"),
+        ("chain", "6 deltas"),
+        ("history", f"{len(lived.past.stretches())} stretches"),
+        ("answers against the table", "4 numbers and 12 boundaries at sequence 6"),
+    ]
+    assert 0 <= sum(checked.seconds for checked in found) <= time.monotonic() - began
+
+
+PENDING_CHANGES = [
+    ({"number": [300002, None, 300001]}, "a change to come makes no sense", 2, "", "port needs `number`"),
+    ({"last": [None, None, 300009]}, "a change to come makes no sense", 3, "", "port of a range, which in a delta"),
+    ({"effective": [TOMORROW, None, TOMORROW]}, "wrong change of one number with a date", 2, "True", "False"),
+    ({"sequence": [2, 2, 2], "row": [1, 1, 2]}, "wrong order of the chain", 2, "True", "False"),
+    ({"sequence": [2, 2, 1]}, "wrong order of the chain", 3, "True", "False"),
+    ({"sequence": [2, 3, 5]}, "wrong sequence so far", 3, "True", "False"),
+]
+
+
+@pytest.mark.parametrize(("columns", "what", "row", "expected", "got"), PENDING_CHANGES)
+def test_changes_to_come_that_make_no_sense(lived, columns, what, row, expected, got):
+    snapshot = lived.current()
+    rewrite(snapshot, "pending.arrow", lambda before: before | columns)
+    told = complaint(lived)
+    assert told[:3] == (what, f"snapshots/{snapshot.path.name}/pending.arrow, row {row}", expected)
+    assert told[3].startswith(got)
+
+
+@pytest.mark.parametrize("name", ["numbers", "ranges", "routes", "carriers", "pending"])
+def test_every_count_is_the_manifests(lived, name):
+    snapshot = lived.current()
+    count = snapshot.manifest.counts[name]
+    seal_again(snapshot, **{name: count + 1})
+    where = f"snapshots/{snapshot.path.name}, row 1"
+    assert complaint(lived) == (f"wrong count of {name}", where, str(count + 1), str(count))
+
+
+def test_a_range_of_a_route_that_is_not_there(lived):
+    rewrite(lived.current(), "ranges.arrow", lambda columns: columns | {"route": [1, 9, 0]})
+    where = f"snapshots/{lived.current().path.name}/ranges.arrow, row 2"
+    assert complaint(lived) == ("wrong known route", where, "True", "False")
+
+
+def test_a_snapshot_signed_by_whom_nobody_trusts(lived):
+    with lived.writer() as writer:
+        writer.new_key()
+        writer.port("300002", "B")
+    fold(lived.path, lambda count, share: None)
+    assert list(verify(lived.path))
+    snapshot = lived.current()
+    made = dataclasses.replace(snapshot.manifest, signer="0" * 16)
+    (snapshot.path / schema.MANIFEST_FILE).write_bytes(made.render())
+    with pytest.raises(UntrustedSnapshotError, match=snapshot.path.name):
+        list(verify(lived.path))
+
+
+def test_a_delta_is_gone(lived):
+    last = lived.chain.head.sequence
+    lived.chain.file(last - 1).unlink()
+    what, where, expected, _ = complaint(lived)
+    assert (what, where, expected) == ("a delta of the chain is missing", "deltas", f"{last - 1:020}.delta")
+
+
+def test_a_snapshot_of_another_chain(lived):
+    snapshot = lived.current()
+    made = dataclasses.replace(snapshot.manifest, chain="ab" * 32)
+    (snapshot.path / schema.MANIFEST_FILE).write_bytes(made.render())
+    assert complaint(lived)[0] == "the live snapshot is of another chain"
+    assert complaint(lived)[3] == f"digest {'ab' * 32}"

@@ -202,8 +202,10 @@ class Trust:
         ]
 
     @classmethod
-    def of_json(cls, content: list[dict[str, Any]]) -> Self:
+    def of_json(cls, content: Any) -> Self:
         """The keys that `as_json` wrote; KeyFileError if it is something else."""
+        if not isinstance(content, list):
+            raise KeyFileError("not a list of keys", got=type(content).__name__)
         try:
             keys = [
                 TrustedKey(**item | {"expires": datetime.fromisoformat(item["expires"]) if item["expires"] else None})
