@@ -1,7 +1,7 @@
 """The chain in a directory: what continues it, what does not, and what a reader finds."""
 
 import dataclasses
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -137,8 +137,16 @@ def test_deltas_that_are_exchanged_are_found(tmp_path, three):
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"dataset": 1, "sequence": 1}', b"\xff"])
 def test_a_beginning_that_cannot_be_read(chain, content):
     (chain.path / "BASE").write_bytes(content)
-    with pytest.raises(DamagedDeltaError, match="beginning cannot be read"):
+    with pytest.raises(DamagedDeltaError) as caught:
         _ = chain.base
+    assert str(caught.value).startswith(f"the chain's beginning cannot be read; at {chain.path / 'BASE'}; got ")
+    assert caught.value.got not in ("", "None")
+
+
+def test_a_beginning_of_another_zone_is_of_utc(chain):
+    ours = datetime(2026, 1, 1, 8, tzinfo=timezone(timedelta(hours=8)))
+    (chain.path / "BASE").write_bytes(dataclasses.replace(BEGINNING, created=ours).render())
+    assert chain.base.created.isoformat() == "2026-01-01T00:00:00+00:00"
 
 
 def test_other_files_in_the_directory_are_passed_over(three):

@@ -149,14 +149,16 @@ def test_a_body_without_a_header_is_refused(metadata):
 
 def test_the_count_in_the_header_must_be_that_of_the_rows():
     for count in (0, 2):
-        with pytest.raises(MalformedDeltaError, match=f"contradicts the rows.*expected {count} rows; got 1 rows"):
+        with pytest.raises(MalformedDeltaError) as caught:
             delta.decode(sealed(body(rows=count)), "x")
+        assert str(caught.value) == f"the header contradicts the rows; at x; expected {count} rows; got 1 rows"
 
 
 def test_other_columns_are_refused():
     other = RELEASE.drop_columns(["text"])
-    with pytest.raises(MalformedDeltaError, match="other columns"):
+    with pytest.raises(MalformedDeltaError) as caught:
         delta.decode(sealed(body(other, schema=other.schema)), "x")
+    assert str(caught.value) == f"the delta has other columns; at x; got {', '.join(other.schema.names)}"
     number = CHANGES.get_field_index("number")
     schema = CHANGES.set(number, pa.field("number", pa.int64()))
     with pytest.raises(MalformedDeltaError, match="other columns"):
@@ -167,7 +169,7 @@ def test_a_bad_row_refuses_the_whole_and_is_named():
     changes = rows(
         {"operation": Operation.RELEASE, "number": 1}, {"operation": Operation.RELEASE, "number": 2, "carrier": "A"}
     )
-    with pytest.raises(MalformedDeltaError, match="file, row 2; got release takes no `carrier`"):
+    with pytest.raises(MalformedDeltaError, match=r"^a row makes no sense; at file, row 2; got release takes no"):
         delta.decode(sealed(body(changes, rows=2)), "file")
 
 
@@ -176,7 +178,7 @@ def test_text_that_is_no_text_is_refused():
     carrier = pa.StringArray.from_buffers(1, pa.py_buffer(struct.pack("<ii", 0, 1)), pa.py_buffer(b"\xff"))
     columns = [pa.array([Operation.PORT], pa.uint8()), number, *RELEASE.columns[2:]]
     columns[3] = carrier
-    with pytest.raises(MalformedDeltaError, match="rows cannot be read"):
+    with pytest.raises(MalformedDeltaError, match=r"^the rows cannot be read; at x; got (?!None).*UTF8"):
         delta.decode(sealed(body(pa.record_batch(columns, schema=CHANGES))), "x")
 
 

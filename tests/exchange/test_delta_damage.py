@@ -93,7 +93,17 @@ def test_the_bad_page_is_named(offset: int) -> None:
     damaged[offset] ^= 0x10
     with pytest.raises(DamagedDeltaError) as caught:
         take(bytes(damaged))
-    assert caught.value.where == f"file, offset {offset // 4096 * 4096}"
+    assert str(caught.value) == (
+        f"the delta is damaged; at file, offset {offset // 4096 * 4096}; expected the bytes that were sealed. "
+        "Fetch the file again from where it came."
+    )
+
+
+def test_the_seal_is_named_where_no_page_is_bad() -> None:
+    damaged = bytearray(of_size(20_000))
+    damaged[-96] ^= 1
+    with pytest.raises(DamagedDeltaError, match=f"file, offset {len(damaged) - TRAILER};"):
+        take(bytes(damaged))
 
 
 @pytest.mark.parametrize(

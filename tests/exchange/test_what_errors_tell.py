@@ -13,7 +13,7 @@ from portdip.errors import DamagedDeltaError, ForeignDeltaError, KeyFileError, U
 from portdip.exchange.chain import Chain, sequence_named
 from portdip.exchange.delta import open_sealed
 from portdip.exchange.intake import Kind
-from portdip.exchange.keys import SigningKey, Trust, TrustedKey, TrustFile
+from portdip.exchange.keys import SigningKey, Trust, TrustedKey, TrustFile, key_id
 
 from .nodes import BEGAN, Node, Publisher, damaged, offer, signed_publisher
 
@@ -346,3 +346,22 @@ def test_what_moved_before_the_delta_that_is_offered_is_told_too(node, publisher
 )
 def test_names_of_deltas_and_other_names(name, sequence):
     assert sequence_named(name) == sequence
+
+
+@pytest.mark.parametrize("public", ["", "xyz", "ab" * 31, "ab" * 200])
+def test_what_is_no_public_key(public):
+    with pytest.raises(KeyFileError) as caught:
+        key_id(public)
+    expected = {"what": "not a public key", "expected": "64 hex digits", "got": public[:80]}
+    assert told(caught.value) == {part: text for part, text in expected.items() if text}
+
+
+def test_a_signature_that_is_wrong(node, publisher):
+    content = bytearray(publisher.contents[1])
+    content[-1] ^= 1
+    assert told(node.intake.offer(bytes(content), "src/1").error) == {
+        "what": "the signature is wrong",
+        "where": "src/1",
+        "got": f"key {publisher.key.id}",
+        "fix": "Fetch the file again.",
+    }

@@ -114,6 +114,34 @@ def test_numbers_out_of_order(store):
         list(verify(store.path))
 
 
+def test_a_number_twice(store):
+    rewrite(store.current(), "numbers.arrow", lambda columns: columns | {"number": [100001, 125050, 125050]})
+    with pytest.raises(DamagedSnapshotError, match=r"greater than the one before; at .*numbers\.arrow, row 3"):
+        list(verify(store.path))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "row"), [([1, 2, 3, 3, 5, 6], 4), ([1, 2, 3, 4, 4, 6], 5), ([2, 1, 3, 4, 5, 6], 2)]
+)
+def test_rows_are_counted_through_all_batches_of_a_file(store, numbers, row):
+    """Of two rows each, where one begins with the last of the one before, or breaks within."""
+    snapshot = store.current()
+    path = snapshot.path / "numbers.arrow"
+    table = pa.ipc.open_file(path.read_bytes()).read_all()
+    columns = {name: values[:1] * len(numbers) for name, values in table.to_pydict().items()}
+    made = pa.table(columns | {"number": numbers}, schema=table.schema)
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(made, max_chunksize=2)
+    unique = sorted(set(numbers))
+    codes = np.full(len(unique), columns["route"][0], dtype=np.uint16)
+    build(np.array(unique, dtype=np.uint64), codes, PLAN, snapshot.image)
+    seal_again(snapshot, numbers=len(numbers))
+    assert complaint(store)[:2] == (
+        "wrong number greater than the one before",
+        f"snapshots/{snapshot.path.name}/numbers.arrow, row {row}",
+    )
+
+
 def test_a_count_that_is_wrong(store):
     seal_again(store.current(), numbers=4)
     with pytest.raises(DamagedSnapshotError, match="count of numbers"):
@@ -219,6 +247,26 @@ def test_a_delta_is_gone(lived):
     lived.chain.file(last - 1).unlink()
     what, where, expected, _ = complaint(lived)
     assert (what, where, expected) == ("a delta of the chain is missing", "deltas", f"{last - 1:020}.delta")
+
+
+def test_a_delta_signed_by_whom_nobody_trusts(lived):
+    with lived.writer() as writer:
+        writer.new_key()
+        writer.port("300002", "B")
+    with lived.writer() as writer:
+        writer.port("300003", "B")
+    last = lived.chain.head.sequence
+    path = lived.chain.file(last)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    what, where, _, got = complaint(lived)
+    assert (what, where) == ("the signature is wrong", f"deltas/{path.name}")
+    assert got.startswith("key ")
+
+
+def test_a_store_whose_chain_is_at_its_beginning(tmp_path):
+    assert list(verify(init_store(tmp_path / "new", "test").path))
 
 
 def test_a_snapshot_of_another_chain(lived):
