@@ -16,8 +16,9 @@ class Answers:
     """The columns of `rows` answers, being filled: Arrow buffers.
 
     `carrier` and `routing_number` (int32) index the dictionaries behind `labels`; `status` (int8) is 0
-    ported, 1 native, 2 unallocated, 3 invalid. `ported`, `known` (has a route) and `present` (not null) are
-    bitmaps, a bit a row, lowest first, in uint64 words. Different rows may be filled from different threads.
+    ported, 1 native, 2 unallocated, 3 invalid, 3 + doubt where there is one. `ported`, `known` (has a route),
+    `present` (not null) and `certain` (not null, no doubt) are bitmaps, a bit a row, lowest first, in uint64
+    words. Different rows may be filled from different threads.
     """
 
     carrier: pa.Buffer
@@ -26,6 +27,7 @@ class Answers:
     ported: pa.Buffer
     known: pa.Buffer
     present: pa.Buffer
+    certain: pa.Buffer
 
     def __init__(self, rows: int, labels: npt.NDArray[np.int32]) -> None:
         """`labels` has shape (CODES, 2): indices of carrier and routing number, -1 for no route."""
@@ -36,5 +38,14 @@ class Answers:
         False if it names a code without a label; raises as the index does.
         """
 
-    def put(self, row: int, numbers: npt.NDArray[np.uint64], matches: npt.NDArray[np.uint32]) -> bool:
-        """Answer the rows from `row` (a multiple of 64) on: False if a match names a code without a label."""
+    def put(
+        self,
+        row: int,
+        numbers: npt.NDArray[np.uint64],
+        matches: npt.NDArray[np.uint32],
+        doubts: npt.NDArray[np.uint8],
+    ) -> bool:
+        """Answer the rows from `row` (a multiple of 64) on: False if a match names a code without a label.
+
+        Where there is a doubt, 1 or 2, no route is known, but of what is no number: that is none at any time.
+        """

@@ -6,7 +6,7 @@ few rows, so that what one leaves for the next stays in the nearest cache, and l
 Carrier and routing number of a code are two dictionary indices side by side, so an answer costs one small load.
 """
 
-from libc.stdint cimport UINT64_MAX, int8_t, int32_t, uint32_t, uint64_t
+from libc.stdint cimport UINT64_MAX, int8_t, int32_t, uint8_t, uint32_t, uint64_t
 
 cimport cython
 
@@ -33,6 +33,7 @@ cdef struct Columns:
     uint64_t *ported
     uint64_t *known
     uint64_t *present
+    uint64_t *certain
 
 
 @cython.final
@@ -40,11 +41,12 @@ cdef class Answers:
     """The columns of `rows` answers, being filled: Arrow buffers.
 
     `carrier` and `routing_number` (int32) index the dictionaries behind `labels`; `status` (int8) is 0
-    ported, 1 native, 2 unallocated, 3 invalid. `ported`, `known` (has a route) and `present` (not null) are
-    bitmaps, a bit a row, lowest first, in uint64 words. Different rows may be filled from different threads.
+    ported, 1 native, 2 unallocated, 3 invalid, 3 + doubt where there is one. `ported`, `known` (has a route),
+    `present` (not null) and `certain` (not null, no doubt) are bitmaps, a bit a row, lowest first, in uint64
+    words. Different rows may be filled from different threads.
     """
 
-    cdef readonly object carrier, routing_number, status, ported, known, present
+    cdef readonly object carrier, routing_number, status, ported, known, present, certain
     cdef Columns columns
     cdef Py_ssize_t rows
     cdef const int32_t[:, ::1] labels
@@ -57,14 +59,17 @@ cdef class Answers:
         self.rows = rows
         self.labels = labels
         self.carrier, self.routing_number = pa.allocate_buffer(4 * rows), pa.allocate_buffer(4 * rows)
-        self.status, bitmaps = pa.allocate_buffer(rows), pa.allocate_buffer(3 * bitmap)
-        self.ported, self.known, self.present = (bitmaps.slice(place * bitmap, bitmap) for place in range(3))
+        self.status, bitmaps = pa.allocate_buffer(rows), pa.allocate_buffer(4 * bitmap)
+        self.ported, self.known, self.present, self.certain = (
+            bitmaps.slice(place * bitmap, bitmap) for place in range(4)
+        )
         self.columns.carrier = <int32_t *>address(self.carrier)
         self.columns.routing_number = <int32_t *>address(self.routing_number)
         self.columns.status = <int8_t *>address(self.status)
         self.columns.ported = <uint64_t *>address(self.ported)
         self.columns.known = <uint64_t *>address(self.known)
         self.columns.present = <uint64_t *>address(self.present)
+        self.columns.certain = <uint64_t *>address(self.certain)
 
     def fill(self, LiveIndex index not None, NumberColumn numbers not None, Py_ssize_t first, Py_ssize_t last):
         """Answer the rows from `first` (a multiple of 64) to `last` out of an index.
@@ -88,50 +93,65 @@ cdef class Answers:
                     with gil:
                         index.check(page)
                     done += index.match_verified(asked + done, matches + done, count - done, &page)
-                labelled = put(asked, matches, <const Label *>&self.labels[0, 0], first, count, &self.columns)
+                labelled = put(asked, matches, NULL, <const Label *>&self.labels[0, 0], first, count, &self.columns)
                 first += count
         return labelled
 
-    def put(self, Py_ssize_t row, const uint64_t[::1] numbers not None, const uint32_t[::1] matches not None):
-        """Answer the rows from `row` (a multiple of 64) on: False if a match names a code without a label."""
+    def put(
+        self, Py_ssize_t row, const uint64_t[::1] numbers not None, const uint32_t[::1] matches not None,
+        const uint8_t[::1] doubts not None,
+    ):
+        """Answer the rows from `row` (a multiple of 64) on: False if a match names a code without a label.
+
+        Where there is a doubt, 1 or 2, no route is known, but of what is no number: that is none at any time.
+        """
         cdef Py_ssize_t count = numbers.shape[0]
         cdef bint labelled
-        if row % 64 or row < 0 or row + count > self.rows or matches.shape[0] != count:
+        if row % 64 or row < 0 or row + count > self.rows or not count == matches.shape[0] == doubts.shape[0]:
             raise IndexError("rows outside the answers")
         if count == 0:
             return True
         with nogil:
-            labelled = put(&numbers[0], &matches[0], <const Label *>&self.labels[0, 0], row, count, &self.columns)
+            labelled = put(
+                &numbers[0], &matches[0], &doubts[0], <const Label *>&self.labels[0, 0], row, count, &self.columns
+            )
         return labelled
 
 
-cdef bint put(const uint64_t *numbers, const uint32_t *matches, const Label *labels, Py_ssize_t row,
-              Py_ssize_t count, const Columns *columns) noexcept nogil:
+cdef bint put(const uint64_t *numbers, const uint32_t *matches, const uint8_t *doubts, const Label *labels,
+              Py_ssize_t row, Py_ssize_t count, const Columns *columns) noexcept nogil:
     cdef int32_t *carrier = columns.carrier + row
     cdef int32_t *routing_number = columns.routing_number + row
     cdef int8_t *status = columns.status + row
     cdef Py_ssize_t word = row // 64
-    cdef uint64_t ported, known, present
-    cdef uint64_t entry, code, there
+    cdef uint64_t ported, known, present, doubtful
+    cdef uint64_t match, entry, code, there, invalid
     cdef Py_ssize_t begin, index
     cdef Label label
     cdef int32_t lowest = 0
+    cdef uint64_t doubt = 0
     for begin in range(0, count, 64):
-        ported = known = present = 0
+        ported = known = present = doubtful = 0
         for index in range(begin, min(begin + 64, count)):
-            code = matches[index] & 0xFFFF
-            entry = matches[index] >> 16
+            invalid = numbers[index] == 0
+            if doubts != NULL:
+                doubt = doubts[index] * (1 - invalid)
+            match = matches[index] if doubt == 0 else 0
+            code = match & 0xFFFF
+            entry = match >> 16
             label = labels[code]
             there = code != 0
             lowest |= label.carrier
             carrier[index] = label.carrier
             routing_number[index] = label.routing_number
-            status[index] = <int8_t>(2 + (numbers[index] == 0) - there - entry)
+            status[index] = <int8_t>(3 + doubt if doubt else 2 + invalid - there - entry)
             ported |= entry << (index - begin)
             known |= there << (index - begin)
             present |= <uint64_t>(numbers[index] != UINT64_MAX) << (index - begin)
+            doubtful |= <uint64_t>(doubt != 0) << (index - begin)
         columns.ported[word] = ported
         columns.known[word] = known
         columns.present[word] = present
+        columns.certain[word] = present & ~doubtful
         word += 1
     return lowest >= 0

@@ -3,7 +3,8 @@
 A number times an odd constant, modulo 2^64, is its key: one to one, and keys of neighbours lie far apart. Steps lie in
 the order of their keys, those of one number by moment. The first bits of a key name a word of the directory: where in
 the steps its keys begin, and 32 bits, of which each key there sets one. So most numbers without steps are known by one
-read, and a number with steps by two, both fetched ahead.
+read, and a number with steps by two, both fetched ahead: into the second-level cache, which has more misses in flight
+than the first.
 
 Intervals with steps are few: the one around a number is found by halving. Mass changes are looked through one by one,
 but only for routes that one of them is about.
@@ -14,7 +15,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 cimport cython
 
 cdef extern from *:
-    void __builtin_prefetch(const void *) nogil
+    void __builtin_prefetch(const void *, int write, int locality) nogil
 
 cdef enum:
     TOGETHER = 256
@@ -93,7 +94,8 @@ cdef class Probe:
         """Turn the snapshot's matches into those of numbers that had an entry of their own at their moments.
 
         Where a number had none then but has one in the snapshot, its match becomes 0 and its place goes into `asked`:
-        how many there are. `unknown` becomes 1 where nothing says that it was so before history begins.
+        how many there are. `unknown` becomes 1 where nothing says that it was so before history begins, else 0; of numbers
+        without an entry then, `holders` says it.
         """
         cdef Py_ssize_t count = numbers.shape[0], done = 0, found = 0
         if moments.shape[0] != count or matches.shape[0] != count or unknown.shape[0] != count:
@@ -125,55 +127,57 @@ cdef class Probe:
         self, const uint64_t[::1] numbers, const int64_t[::1] moments, uint32_t[::1] matches, uint8_t[::1] unknown,
         int64_t[::1] asked, Py_ssize_t first, Py_ssize_t last, Py_ssize_t found,
     ) noexcept nogil:
-        cdef uint64_t words[TOGETHER]
+        cdef uint32_t begins[TOGETHER]
         cdef uint32_t ends[TOGETHER]
-        cdef uint64_t key
+        cdef uint64_t key, word
         cdef Py_ssize_t row, i
-        cdef uint32_t code
-        cdef int is_known
+        cdef uint32_t code, match
         for row in range(first, last):
-            __builtin_prefetch(&self._directory[numbers[row] * KEY_OF >> (64 - self._bits)])
+            __builtin_prefetch(&self._directory[numbers[row] * KEY_OF >> (64 - self._bits)], 0, 2)
         for row in range(first, last):
             i = row - first
             key = numbers[row] * KEY_OF
-            words[i] = self._directory[key >> (64 - self._bits)]
-            ends[i] = <uint32_t>self._directory[(key >> (64 - self._bits)) + 1]
-            if words[i] >> (32 + (key >> (59 - self._bits) & 31)) & 1:
-                __builtin_prefetch(&self._steps[<uint32_t>words[i]])
-            else:
-                ends[i] = <uint32_t>words[i]
+            word = self._directory[key >> (64 - self._bits)]
+            begins[i] = ends[i] = <uint32_t>word
+            if word >> (32 + (key >> (59 - self._bits) & 31)) & 1:
+                ends[i] = <uint32_t>self._directory[(key >> (64 - self._bits)) + 1]
+                __builtin_prefetch(&self._steps[begins[i]], 0, 2)
         for row in range(first, last):
             i = row - first
-            is_known = moments[row] >= self._begins
-            code = self._own(numbers[row], moments[row], matches[row], <uint32_t>words[i], ends[i], &is_known)
+            match = matches[row]
+            if not self._find(numbers[row] * KEY_OF, &begins[i], ends[i]):
+                # No branch on whether the number is ported: half of them may be.
+                unknown[row] = not (self._dated | (moments[row] >= self._begins))
+                if match >> 16 & self._movable[match & CODE]:
+                    matches[row] = PORTED | self._moved(numbers[row], moments[row], match & CODE, self._snapshot_rule)
+                continue
+            code = self._own(numbers[row], moments[row], begins[i], ends[i], &unknown[row])
             if code:
                 matches[row] = PORTED | code
-                unknown[row] = not is_known
-            elif matches[row] & PORTED:
+            elif match & PORTED:
                 matches[row] = 0
                 asked[found] = row
                 found += 1
         return found
 
+    cdef inline bint _find(self, uint64_t key, uint32_t *at, uint32_t end) noexcept nogil:
+        """Whether there are steps of the key from `at` to `end`; `at` becomes the first."""
+        while at[0] < end and self._steps[at[0]].key < key:
+            at[0] += 1
+        return at[0] < end and self._steps[at[0]].key == key
+
     cdef inline uint32_t _own(
-        self, uint64_t number, int64_t moment, uint32_t match, uint32_t at, uint32_t end, int *is_known
+        self, uint64_t number, int64_t moment, uint32_t at, uint32_t end, uint8_t *unknown
     ) noexcept nogil:
-        """The code of the number's entry at the moment, 0 for none. Its steps, if any, are in `at` to `end`."""
+        """The code of the number's entry at the moment, 0 for none; its steps begin at `at`."""
         cdef uint64_t key = number * KEY_OF
         cdef const Step *step = NULL
-        while at < end and self._steps[at].key < key:
-            at += 1
-        if at == end or self._steps[at].key != key:
-            if not match & PORTED:
-                return 0
-            is_known[0] |= self._dated
-            return self._moved(number, moment, match & CODE, self._snapshot_rule)
         while at < end and self._steps[at].key == key and self._steps[at].starts <= moment:
             step = &self._steps[at]
             at += 1
         if step == NULL or step.code == 0:
             return 0
-        is_known[0] |= step.starts != INT64_MIN
+        unknown[0] = moment < self._begins and step.starts == INT64_MIN
         return self._moved(number, moment, step.code, step.rule)
 
     cdef inline uint32_t _holder(

@@ -26,8 +26,9 @@ _BLOCK = 16_384
 STATUSES = pa.array([Status.PORTED, Status.NATIVE, Status.UNALLOCATED, Status.INVALID], pa.string())
 
 #: What the status of an answer at a moment may be besides: the store does not know what was so then; it was no moment.
+#: `Answers` numbers these doubts from 1.
 STATUSES_AT = pa.array([*STATUSES.to_pylist(), "before-history", "invalid-time"], pa.string())
-_BEFORE_HISTORY, _INVALID_TIME = len(STATUSES), len(STATUSES) + 1
+_NO_MOMENT = 2
 
 #: Instead of a moment: none is given; what was given is none.
 NO_TIME, INVALID_TIME = np.iinfo(np.int64).min, np.iinfo(np.int64).min + 1
@@ -101,34 +102,26 @@ def answer_at(
     if len(moments) != column.rows:
         raise ValueError(f"{len(moments)} moments for {column.rows} numbers")
     answers = Answers(column.rows, labels.indices)
-    present, statuses = np.frombuffer(answers.present, np.uint64), np.frombuffer(answers.status, np.int8)
-    sure = np.empty(present.nbytes, dtype=np.uint8)
 
     def fill(first: int, last: int) -> None:
         block = np.empty(_BLOCK, dtype=np.uint64)
-        doubts = np.empty(_BLOCK, dtype=np.uint8)
+        unsure = np.empty(_BLOCK, dtype=np.uint8)
         for row in range(first, last, _BLOCK):
             count = min(_BLOCK, last - row)
-            asked, unknown, when = block[:count], doubts[:count], moments[row : row + count]
+            asked, doubts, when = block[:count], unsure[:count], moments[row : row + count]
             column.read(row, asked)
-            timeless = when <= INVALID_TIME
-            if timeless.any():
+            timeless = when.min() <= INVALID_TIME
+            if timeless:
                 asked[when == NO_TIME] = MISSING
-                when = np.where(timeless, timeline.since_any, when)
-            matches = timeline.match_many(asked, when, unknown)
-            unknown |= timeless
-            unknown &= asked != 0  # what is no number is that at any time
-            matches[unknown != 0] = 0
-            if not answers.put(row, asked, matches):
+                when = np.where(when <= INVALID_TIME, timeline.since_any, when)
+            matches = timeline.match_many(asked, when, doubts)
+            if timeless:
+                doubts[moments[row : row + count] == INVALID_TIME] = _NO_MOMENT
+            if not answers.put(row, asked, matches, doubts):
                 raise unknown_route()
-            status = statuses[row : row + count]
-            status[unknown != 0] = _BEFORE_HISTORY
-            status[timeless & (asked != 0)] = _INVALID_TIME
-            bits = np.packbits(unknown == 0, bitorder="little")
-            sure[row // 8 : row // 8 + len(bits)] = bits
 
     _share(column.rows, threads, fill)
-    return _record_batch(column.rows, answers, labels, STATUSES_AT, sure.view(np.uint64) & present)
+    return _record_batch(column.rows, answers, labels, STATUSES_AT)
 
 
 def range_holders(index: LiveIndex, labels: Labels, numbers: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
@@ -169,17 +162,7 @@ def _share(rows: int, threads: int, fill: Any) -> None:
             piece.result()
 
 
-def _record_batch(
-    rows: int,
-    answers: Answers,
-    labels: Labels,
-    statuses: pa.Array = STATUSES,
-    sure: npt.NDArray[np.uint64] | None = None,
-) -> pa.RecordBatch:
-    """`sure` is the bitmap of rows whose `ported` is not null, those with a status if not given."""
-    known, present = answers.known, answers.present
-    certain = present if sure is None else pa.py_buffer(sure)
-
+def _record_batch(rows: int, answers: Answers, labels: Labels, statuses: pa.Array = STATUSES) -> pa.RecordBatch:
     def dictionary(kind: pa.DataType, validity: pa.Buffer, indices: pa.Buffer, values: pa.Array) -> pa.Array:
         places = pa.Array.from_buffers(kind, rows, [validity, indices])
         # Every index was written from `labels`: checking them again would read all rows once more.
@@ -187,10 +170,10 @@ def _record_batch(
 
     return pa.RecordBatch.from_arrays(
         [
-            dictionary(pa.int32(), known, answers.carrier, labels.carriers),
-            dictionary(pa.int32(), known, answers.routing_number, labels.routing_numbers),
-            pa.Array.from_buffers(pa.bool_(), rows, [certain, answers.ported]),
-            dictionary(pa.int8(), present, answers.status, statuses),
+            dictionary(pa.int32(), answers.known, answers.carrier, labels.carriers),
+            dictionary(pa.int32(), answers.known, answers.routing_number, labels.routing_numbers),
+            pa.Array.from_buffers(pa.bool_(), rows, [answers.certain, answers.ported]),
+            dictionary(pa.int8(), answers.present, answers.status, statuses),
         ],
         schema=SCHEMA,
     )

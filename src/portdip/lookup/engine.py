@@ -251,7 +251,7 @@ class Engine:
         `portdip.lookup.answers.answer_at` says.
         """
         if at is not None:
-            told = at[at > INVALID_TIME]
+            told = at if at.min(initial=0) > INVALID_TIME else at[at > INVALID_TIME]
             timeline = self.timeline(int(told.min()) if len(told) else 0)
             return answer_at(timeline, timeline.generation.labels, numbers, at, threads)
         generation = self._generation
