@@ -3,6 +3,7 @@ outside a text."""
 
 import ctypes
 import mmap
+import struct
 
 import numpy as np
 import phonenumbers
@@ -137,6 +138,17 @@ def test_slices_and_nulls_with_text_beneath_are_respected(kind):
     assert read(whole[1:5]) == [86138, MISSING, 12025550123, 447700900123456]
     nulled = pa.Array.from_buffers(kind, len(whole), [pa.py_buffer(bytes([0b110101])), *whole.buffers()[1:]])
     assert read(nulled[:5]) == [0, MISSING, 0, MISSING, 447700900123456]
+
+
+@pytest.mark.parametrize(("length", "buffer", "offset"), [(100, 10**6, 0), (100, 0, 2 * 10**9), (-1, -1, -1)])
+def test_what_lies_under_a_null_in_a_column_of_views_is_not_followed(length, buffer, offset):
+    text = b"8613800138000"
+    views = [struct.pack("<i4sii", *view) for view in ((len(text), text[:4], 0, 0), (length, b"8613", buffer, offset))]
+    buffers = [pa.py_buffer(b"\x01"), pa.py_buffer(b"".join(views)), pa.py_buffer(text)]
+    column = pa.Array.from_buffers(pa.string_view(), 2, buffers)
+    column.validate(full=True)  # Arrow minds only what is not null
+    assert read(column) == [8613800138000, MISSING]
+    assert read(column[1:]) == [MISSING]
 
 
 def test_pieces_of_a_column_are_read_from_any_row():

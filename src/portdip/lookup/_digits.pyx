@@ -89,7 +89,14 @@ cdef packed struct View:
     int32_t offset
 
 
-cdef void read_views(const View *views, const char *const *buffers, uint64_t *out, Py_ssize_t count) noexcept nogil:
+cdef inline bint is_valid(const uint8_t *validity, Py_ssize_t row) noexcept nogil:
+    return validity == NULL or (validity[row >> 3] >> (row & 7)) & 1
+
+
+cdef void read_views(
+    const View *views, const uint8_t *validity, const char *const *buffers, Py_ssize_t first, uint64_t *out,
+    Py_ssize_t count,
+) noexcept nogil:
     cdef const char *texts[TOGETHER]
     cdef int64_t lengths[TOGETHER]
     cdef Py_ssize_t row, together
@@ -97,14 +104,16 @@ cdef void read_views(const View *views, const char *const *buffers, uint64_t *ou
     while count:
         together = min(<Py_ssize_t>TOGETHER, count)
         for row in range(together):
-            view = &views[row]
+            view = &views[first + row]
             lengths[row] = view.length
-            if view.length <= 12:
-                texts[row] = <const char *>view.prefix
-            else:
+            texts[row] = <const char *>view.prefix
+            # What lies under a null may be anything, also in a column that Arrow has found valid.
+            if not is_valid(validity, first + row):
+                lengths[row] = 0
+            elif view.length > 12:
                 texts[row] = buffers[view.buffer] + view.offset
         active.read(texts, lengths, out, together)
-        views, out, count = views + together, out + together, count - together
+        first, out, count = first + together, out + together, count - together
 
 
 cdef void read_integers(const uint64_t *numbers, uint64_t *out, Py_ssize_t count) noexcept nogil:
@@ -115,10 +124,8 @@ cdef void read_integers(const uint64_t *numbers, uint64_t *out, Py_ssize_t count
 
 cdef void mark_nulls(const uint8_t *validity, Py_ssize_t first, uint64_t *out, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t row
-    cdef uint64_t valid
     for row in range(count):
-        valid = (validity[(first + row) >> 3] >> ((first + row) & 7)) & 1
-        out[row] |= valid - 1
+        out[row] |= <uint64_t>is_valid(validity, first + row) - 1
 
 
 cdef enum Layout:
@@ -208,7 +215,7 @@ cdef class NumberColumn:
         elif self.layout == LARGE_STRINGS:
             read_strings(<const int64_t *>chunk.values + first, chunk.texts[0], out, count)
         else:
-            read_views(<const View *>chunk.values + first, chunk.texts, out, count)
+            read_views(<const View *>chunk.values, chunk.validity, chunk.texts, first, out, count)
         if chunk.validity:
             mark_nulls(chunk.validity, first, out, count)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import struct
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,7 @@ from tests.conftest import FULL
 
 GOOD = stream(pa.array([8613800000001, None, 0], pa.uint64()), pa.array([1] * 9, pa.uint64()))
 TEXTS = stream(pa.array(["8613800000001", None, "x"]), pa.array(["1"] * 9))
+VIEWS = stream(pa.array(["8613800000001", None, "x"], pa.string_view()), pa.array(["1"] * 9, pa.string_view()))
 
 
 def messages(content: bytes, cuts=()) -> list[bytes]:
@@ -76,7 +78,7 @@ def test_no_more_than_one_message_and_one_piece_are_held():
         assert len(splitter._held) < len(GOOD)
 
 
-@pytest.mark.parametrize("good", [GOOD, TEXTS], ids=["integers", "texts"])
+@pytest.mark.parametrize("good", [GOOD, TEXTS, VIEWS], ids=["integers", "texts", "views"])
 def test_a_damaged_stream_is_refused_or_answered_row_for_row(engine, good, seed):
     """Mutations of a good stream: nothing but a Problem comes of them, and nothing is read outside."""
     rng = random.Random(seed)
@@ -98,6 +100,18 @@ def test_a_damaged_stream_is_refused_or_answered_row_for_row(engine, good, seed)
             refused.add(problem.status)
     assert answered
     assert refused <= {400, 413, 422}
+
+
+def test_what_lies_under_a_null_is_not_followed_out_of_the_message(engine):
+    """A server could be ended so by one request: Arrow minds only the views that are not null."""
+    schema, batch, _ = messages(VIEWS)
+    first, null = struct.pack("<i4sii", 13, b"8613", 0, 0), bytes(16)
+    assert batch.count(first + null) == 1
+    damaged = batch.replace(first + null, first + struct.pack("<i4sii", 100, b"8613", 10**6, 0))
+    dips = ArrowDips(engine.generation)
+    list(dips.answer(schema))
+    [(_, rows, _)] = dips.answer(damaged)
+    assert rows == 3
 
 
 @given(st.binary(max_size=300))

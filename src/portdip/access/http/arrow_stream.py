@@ -7,7 +7,7 @@ A stream is messages (https://arrow.apache.org/docs/format/Columnar.html#encapsu
 and ends with a length of 0, or where its bytes end. The first message is the schema; each of the others is a record
 batch. The metadata says how long the body is: that is all we read of it ourselves, to hold no more than one message of
 at most MESSAGE_BYTES_MAX, and that the body is not compressed, so that it is not larger than it looks. The rest is
-pyarrow's, which checks all of it before a byte is used.
+pyarrow's, which checks all of it, but what lies under nulls, before a byte is used.
 """
 
 from __future__ import annotations
