@@ -42,6 +42,16 @@ def test_what_lies_beyond_all_time_is_at_its_end():
         assert high > 2**62
 
 
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York", "UTC"])
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_what_lies_beyond_all_time_is_at_its_end_on_clocks_of_any_zone(zone, unit):
+    """DuckDB's infinity was the beginning of time in New York, and its opposite the end of time in Shanghai."""
+    far = np.iinfo(np.int64)
+    low, high = read([far.min + 1, far.max], zone, pa.timestamp(unit))
+    assert INVALID_TIME < low < -(2**62)
+    assert high > 2**62
+
+
 def test_times_without_a_zone_are_refused_unless_it_is_given():
     shown = [datetime(2026, 1, 2, 8), None]
     with pytest.raises(AnnotateError, match=r"column 't' have no zone.*calls.*--time-zone"):
@@ -122,3 +132,19 @@ def test_texts_and_timestamps_agree_with_python(shown, data):
     assert read(texts, kind=pa.string()) == expected
     assert read(moments, kind=pa.timestamp("us", tz="UTC")) == expected
     assert read(shown, "UTC", pa.timestamp("us")) == [microseconds(each.replace(tzinfo=UTC)) for each in shown]
+
+
+@given(
+    st.lists(
+        st.builds(
+            "{}-{}-{}{}{}:{}{}{}".format,
+            *(st.sampled_from(["0000", "0001", "1582", "2026", "9999"]), st.sampled_from(["01", "02", "12", "13"])),
+            *(st.sampled_from(["01", "29", "31"]), st.sampled_from("T "), st.sampled_from(["00", "12", "23", "24"])),
+            *(st.sampled_from(["00", "59", "60"]), st.sampled_from(["", ":59", ":60", ":01.5", ":01,123456789"])),
+            st.sampled_from(["", "Z", "z", "+08", "+0800", "-10:00", "+23:59", "+24:00", "+00:60"]),
+        ),
+        min_size=1,
+    )
+)
+def test_a_text_is_the_same_time_whatever_texts_are_beside_it(texts):
+    assert read(texts, "Asia/Shanghai") == [read([text], "Asia/Shanghai")[0] for text in texts]

@@ -19,6 +19,7 @@ from pyarrow import types
 from portdip.batch import columns
 from portdip.errors import AnnotateError
 from portdip.lookup.answers import INVALID_TIME, NO_TIME, Moments
+from portdip.table.outstanding import microseconds
 
 _MICROSECONDS = pa.timestamp("us")
 _IN_UTC = pa.timestamp("us", tz="UTC")
@@ -26,6 +27,9 @@ _IN_UTC = pa.timestamp("us", tz="UTC")
 _TIME = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?"
 _ZONE = r"([Zz]|[+-]\d\d(:?\d\d)?)"
 _BEYOND_MICROSECONDS = r"([.,]\d{6})\d+"
+_DAY = 86_400_000_000
+#: The first and last moments in text that Arrow and Python both read, whatever the zone: Arrow knows a year 0.
+_FIRST, _LAST = (microseconds(moment.replace(tzinfo=UTC)) for moment in (datetime(1, 1, 2), datetime.max))
 
 
 def check_zone(zone: str) -> str:
@@ -82,7 +86,9 @@ def _of_timestamps(times: pa.Array, zone: str | None) -> Moments:
         limit = (np.iinfo(np.int64).max - factor) // factor
         counts = np.clip(counts, -limit, limit) * factor
     if times.type.tz is None:
-        counts = _in_utc(pa.array(counts, _MICROSECONDS), zone)
+        # Near the ends of 64 bits clocks of any zone would show a time at the other end.
+        limit = np.iinfo(np.int64).max - 2 * _DAY
+        counts = _in_utc(pa.array(np.clip(counts, -limit, limit), _MICROSECONDS), zone)
     found: Moments = np.maximum(counts, INVALID_TIME + 1)
     if times.null_count:
         found[times.is_null().to_numpy(zero_copy_only=False)] = NO_TIME
@@ -107,15 +113,12 @@ def _read(texts: pa.Array, kind: pa.DataType, zone: str | None) -> Moments:
     texts = pc.replace_substring_regex(texts, _BEYOND_MICROSECONDS, r"\1")
     try:
         read = texts.cast(kind)
-        wrong = None
     except pa.ArrowInvalid:  # a month 13 somewhere, or letters that Arrow does not take: text by text
-        each = [_read_one(text) for text in texts.to_pylist()]
-        read, wrong = pa.array(each, kind), np.array([moment is None for moment in each])
-        read = read.fill_null(0)
-    found: Moments = read.cast(pa.int64()).to_numpy() if kind.tz else _in_utc(read, zone)
-    if wrong is not None:
-        found = np.where(wrong, INVALID_TIME, found)
-    return found
+        read = pa.array([_read_one(text) for text in texts.to_pylist()], kind)
+    counts = read.cast(pa.int64()).fill_null(INVALID_TIME).to_numpy()
+    wrong = (counts < _FIRST) | (counts > _LAST)
+    found = counts if kind.tz else _in_utc(pa.array(np.where(wrong, 0, counts), _MICROSECONDS), zone)
+    return np.where(wrong, INVALID_TIME, found)
 
 
 def _read_one(text: str) -> datetime | None:
