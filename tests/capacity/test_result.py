@@ -36,7 +36,10 @@ def test_every_cut_of_a_result_is_refused_as_one(tmp_path):
         ({"version": 2}, "another version"),
         ({"version": None}, "another version"),
         ({"figures": []}, "damaged"),
+        ({"version": "1"}, "expected 1; got '1'"),
         ({"rounds": "many"}, "rounds"),
+        ({"rounds": 0}, "rounds"),
+        ({"rounds": -3}, "rounds"),
         ({"more": 1}, "more"),
         ({"machine": []}, "machine"),
         ({"machine": {"processor": "A", "cores": 2, "memory": "much"}}, "memory"),
@@ -91,13 +94,24 @@ def test_what_was_in_the_way_is_told():
     assert results.result().remarks() == []
     whole = results.result(others=0.31)
     more = (
-        results.figure("enum", "sent late, p99 at 50 % load", 2500.0, unit="us", better=""),
+        results.figure("http", "sent late, p99 at 50 % load", 2500.0, unit="us", better=""),
+        results.figure("enum", "sent late, p99 at 50 % load", 20.0, unit="us", better=""),
         results.figure("enum", "without an answer at 50 % load", 0.015, unit="share", better=""),
     )
     load, late, lost = whole.model_copy(update={"figures": (*whole.figures, *more)}).remarks()
     assert "31%" in load
-    assert "2.5 ms late" in late
-    assert "1.50%" in lost
+    assert late.startswith("http: 1 % of the questions were sent 2.5 ms late")
+    assert lost.startswith("enum: in 8 of 8 samples at a load questions had no answer, in the worst 1.50% of them")
+
+
+def test_questions_lost_in_a_few_rounds_are_told_though_the_median_lost_none():
+    lost = results.figure("pdb", "without an answer at 80 % load", 0.0, unit="share", better="")
+    calm = lost.model_copy(update={"name": "without an answer at 50 % load"})
+    lost = lost.model_copy(update={"samples": (0.0,) * 9 + (0.012, 0.097, 0.003)})
+    whole = results.result()
+    (remark,) = whole.model_copy(update={"figures": (*whole.figures, calm, lost)}).remarks()
+    assert "pdb: in 3 of 20 samples" in remark
+    assert "9.70%" in remark
 
 
 @given(st.lists(values, min_size=1, max_size=30))

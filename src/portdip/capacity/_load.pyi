@@ -1,7 +1,7 @@
 import numpy as np
 import numpy.typing as npt
 
-LOST: int
+PATIENCE_NS: int
 
 def ask(
     questions: npt.NDArray[np.uint8],
@@ -18,7 +18,8 @@ def ask(
 
     `rate` questions a second are sent by schedule, or, at 0, each of `sockets` keeps `window` under way (1 over HTTP).
     `id_at` is where datagrams have their 16-bit id, None for HTTP/1.1. Returns for each question the nanoseconds from
-    its time to its answer (LOST for none) and from its time to its being sent; how many were answered; the seconds
-    from the first question to the last answer. Raises OSError where a connection fails or an answer is no 200,
-    ValueError for a load that makes no sense. Lets go of the GIL and keeps one core busy.
+    its time to its answer, or that it was waited for in vain (PATIENCE_NS or more on a schedule), and those that it was
+    sent later than it could have been: after its time, and over HTTP after a connection was free; how many were
+    answered; the seconds from the first question to the last answer. Raises OSError where a connection fails or an
+    answer is no 200, ValueError for a load that makes no sense. Lets go of the GIL and keeps one core busy.
     """

@@ -24,15 +24,18 @@ cdef extern from "load.h" nogil:
         int64_t answered
         int64_t given_up
         int64_t elapsed_ns
+        int64_t begin
+        int64_t ended
+        int64_t full
     int pdl_ask_datagrams(pdl_load *load)
     int pdl_ask_http(pdl_load *load)
-    void pdl_mark_lost(pdl_load *load)
-    int64_t PDL_LOST
+    void pdl_settle(pdl_load *load)
+    int64_t PDL_PATIENCE_NS
     int PDL_SOCKETS_MAX
     int PDL_ROOM
 
-#: The time of a question that got no answer, in nanoseconds.
-LOST = PDL_LOST
+#: What a question on schedule has waited for, at the least, that got no answer.
+PATIENCE_NS = PDL_PATIENCE_NS
 
 
 def ask(
@@ -49,7 +52,7 @@ def ask(
     if count <= 0 or len(starts) < 2 or starts[0] != 0 or starts[len(starts) - 1] != len(questions):
         raise ValueError("no questions")
     sizes = np.diff(starts)
-    if sizes.min() <= 0 or not is_http and (sizes.max() > PDL_ROOM or sizes.min() < id_at + 2):
+    if sizes.min() <= 0 or not is_http and (sizes.max() > PDL_ROOM or not 0 <= id_at <= sizes.min() - 2):
         raise ValueError("a question is too short or too long")
     taken = np.zeros(count, dtype=np.int64)
     late = np.zeros(count, dtype=np.int64)
@@ -57,13 +60,13 @@ def ask(
     load.count, load.rate, load.seconds_ns = count, rate, <int64_t>(seconds * 1e9)
     load.window, load.sockets, load.port, load.id_at = window, sockets, <uint16_t>port, 0 if is_http else id_at
     load.taken, load.late = &taken[0], &late[0]
-    load.asked = load.answered = load.given_up = load.elapsed_ns = 0
+    load.asked = load.answered = load.given_up = load.elapsed_ns = load.begin = load.ended = load.full = 0
     with nogil:
         if is_http:
             failed = pdl_ask_http(&load)
         else:
             failed = pdl_ask_datagrams(&load)
-        pdl_mark_lost(&load)
+        pdl_settle(&load)
     if failed:
         raise OSError(failed, os.strerror(failed))
     return np.asarray(taken[:load.asked]), np.asarray(late[:load.asked]), load.answered, load.elapsed_ns / 1e9

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from portdip.capacity._load import LOST, ask
+from portdip.capacity._load import PATIENCE_NS, ask
 
-__all__ = ["LOST", "Asked", "Questions", "enum_query", "http_request", "pdb_query"]
+__all__ = ["PATIENCE_NS", "Asked", "Questions", "enum_query", "http_request", "pdb_query"]
 
 APEX = "e164.arpa"
 _NAPTR, _IN = 35, 1
@@ -25,9 +25,11 @@ _CLOSED_RATE_MAX = 2_000_000
 
 @dataclass(frozen=True)
 class Asked:
-    """What came of asking. `nanoseconds` has the time until each answer, LOST for what had none.
+    """What came of asking. `nanoseconds` has the time until each answer; for a question that had none, how long it was
+    waited for: on a schedule PATIENCE_NS at the least, so that percentiles are never too low for what was lost.
 
-    `late` is how much later than its time each question was sent: what a generator too slow adds to the times.
+    `late` is how much later than it could have been each question was sent: what a generator too slow adds to the
+    times. That no connection was free is no lateness.
     """
 
     nanoseconds: npt.NDArray[np.int64]
@@ -46,11 +48,12 @@ class Asked:
         return 1 - self.answered / len(self.nanoseconds) if len(self.nanoseconds) else 0.0
 
     def microseconds(self, percent: float) -> float | None:
-        """The time that `percent` of all questions had their answer within, None where so many have none."""
-        if not len(self.nanoseconds):
-            return None
-        found = int(np.percentile(self.nanoseconds, percent, method="higher"))
-        return None if found == LOST else found / 1e3
+        """The time that `percent` of all questions had their answer within, or more; None where nothing was asked."""
+        return _microseconds(self.nanoseconds, percent)
+
+    def microseconds_late(self, percent: float) -> float | None:
+        """How late at most `percent` of all questions were sent, None where nothing was asked."""
+        return _microseconds(self.late, percent)
 
 
 class Questions:
@@ -83,6 +86,10 @@ class Questions:
     def _ask(self, port: int, seconds: float, rate: float, window: int, sockets: int, count: int) -> Asked:
         id_at = _ID_AT[self.protocol]
         return Asked(*ask(self._bytes, self._starts, port, seconds, rate, window, sockets, count, id_at))
+
+
+def _microseconds(nanoseconds: npt.NDArray[np.int64], percent: float) -> float | None:
+    return float(np.percentile(nanoseconds, percent, method="higher")) / 1e3 if len(nanoseconds) else None
 
 
 def enum_query(number: int) -> bytes:

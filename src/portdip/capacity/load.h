@@ -5,7 +5,8 @@
  * do; the time of each is counted from when it was to be sent, not from when it went, so that a server that stalls is
  * charged for everyone whom it kept waiting (what is left out otherwise is called coordinated omission).
  *
- * Times are nanoseconds of CLOCK_MONOTONIC. PDL_LOST stands for a question without an answer.
+ * Times are nanoseconds of CLOCK_MONOTONIC. A question without an answer has the time that it was waited for in vain,
+ * which is a lower bound of what it took: were it left out, the worst moments of a server would count for nothing.
  */
 #ifndef PORTDIP_LOAD_H
 #define PORTDIP_LOAD_H
@@ -30,9 +31,10 @@
 #include <unistd.h>
 
 enum { PDL_BATCH = 64, PDL_ROOM = 2048, PDL_HTTP_ROOM = 16384, PDL_IDS = 65536, PDL_SOCKETS_MAX = 256 };
-#define PDL_LOST INT64_MAX
-/* An answer that has not come after so long is lost: every client of these protocols has given up. */
+/* So long after its time, or after the last answer, a question is given up: every client of these protocols has. */
 #define PDL_PATIENCE_NS 1000000000ll
+/* A closed loop of datagrams without any answer for so long gives up all that is under way, and asks on. */
+#define PDL_STALL_NS (PDL_PATIENCE_NS / 10)
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0
@@ -75,9 +77,11 @@ typedef struct {
     int sockets;
     uint16_t port;
     int id_at;                /* datagrams: where the 16-bit id is */
-    int64_t *taken;           /* nanoseconds until the answer of each */
-    int64_t *late;            /* nanoseconds that each was sent after its time */
+    int64_t *taken;           /* nanoseconds until the answer of each, or that it was waited for in vain */
+    int64_t *late;            /* nanoseconds that each was sent after it could have been */
     int64_t asked, answered, given_up, elapsed_ns;
+    int64_t begin, ended;     /* when asking began, and when nothing more was waited for */
+    int64_t full;             /* when a question was last due and no connection free; 0 for never */
 } pdl_load;
 
 static inline int64_t pdl_now(void) {
@@ -86,29 +90,44 @@ static inline int64_t pdl_now(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static inline int64_t pdl_due(const pdl_load *load, int64_t begin, int64_t i) {
-    return begin + (int64_t)((double)i * 1e9 / load->rate);
+static inline int64_t pdl_due(const pdl_load *load, int64_t i) {
+    return load->begin + (int64_t)((double)i * 1e9 / load->rate);
+}
+
+/* Question i goes now: note its times. Late is what keeps it from going when it can; that a server has not yet given a
+ * connection back is the server's time and not the asker's. */
+static inline void pdl_goes(pdl_load *load, int64_t i, int64_t now) {
+    const int64_t due = load->rate > 0 ? pdl_due(load, i) : now;
+    load->taken[i] = -due; /* under way since then */
+    load->late[i] = now - (due > load->full ? due : load->full);
+}
+
+/* Whatever is under way is given up: it was waited for until now. */
+static void pdl_give_up(pdl_load *load, int64_t now) {
+    for (int64_t i = 0; i < load->asked; i++)
+        if (load->taken[i] < 0)
+            load->taken[i] += now;
 }
 
 /* Whether asking has ended. A schedule is asked to its end, for those who could not be asked in time waited too. */
-static inline int pdl_is_over(const pdl_load *load, int64_t begin, int64_t now) {
+static inline int pdl_is_over(const pdl_load *load, int64_t now) {
     return load->asked == load->count ||
-           now - begin >= load->seconds_ns + (load->rate > 0 ? PDL_PATIENCE_NS : 0);
+           now - load->begin >= load->seconds_ns + (load->rate > 0 ? PDL_PATIENCE_NS : 0);
 }
 
 /* How many more may be asked now: those that are due, or a closed loop's room. */
-static inline int64_t pdl_wanted(const pdl_load *load, int64_t begin, int64_t now, int64_t under_way) {
+static inline int64_t pdl_wanted(const pdl_load *load, int64_t now, int64_t under_way) {
     int64_t wanted;
-    if (pdl_is_over(load, begin, now))
+    if (pdl_is_over(load, now))
         return 0;
     if (load->rate > 0)
-        wanted = (int64_t)((double)(now - begin) * load->rate / 1e9) + 1 - load->asked;
+        wanted = (int64_t)((double)(now - load->begin) * load->rate / 1e9) + 1 - load->asked;
     else
         wanted = (int64_t)load->window * load->sockets - under_way;
     return wanted < load->count - load->asked ? wanted : load->count - load->asked;
 }
 
-/* A socket connected to a port of loopback, not blocking; -1 with errno. */
+/* A socket connected to a port of loopback, not blocking from then on; -1 with errno. */
 static int pdl_connect(int kind, uint16_t port) {
     const struct sockaddr_in server = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -126,6 +145,7 @@ static int pdl_connect(int kind, uint16_t port) {
         setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     else
         setsockopt(handle, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+    fcntl(handle, F_SETFL, O_NONBLOCK);
     return handle;
 }
 
@@ -148,7 +168,7 @@ typedef struct {
 } pdl_datagrams;
 
 /* Send up to a batch over one socket; how many went. */
-static int pdl_send(pdl_load *load, pdl_datagrams *all, int s, int64_t begin, int count) {
+static int pdl_send(pdl_load *load, pdl_datagrams *all, int s, int count) {
     for (int i = 0; i < count; i++) {
         const int64_t asked = load->asked + i, q = asked % load->questions;
         const size_t length = (size_t)(load->starts[q + 1] - load->starts[q]);
@@ -160,11 +180,8 @@ static int pdl_send(pdl_load *load, pdl_datagrams *all, int s, int64_t begin, in
         all->by_id[s][id] = asked + 1;
     }
     const int64_t now = pdl_now();
-    for (int i = 0; i < count; i++) {
-        const int64_t asked = load->asked + i, due = load->rate > 0 ? pdl_due(load, begin, asked) : now;
-        load->taken[asked] = -due; /* under way since then */
-        load->late[asked] = now - due;
-    }
+    for (int i = 0; i < count; i++)
+        pdl_goes(load, load->asked + i, now);
     const int went = pdl_sendmmsg(all->handles[s], all->out, (unsigned)count);
     for (int i = went > 0 ? went : 0; i < count; i++)
         all->by_id[s][(uint16_t)(all->next_id[s] + i)] = 0;
@@ -213,15 +230,15 @@ static int pdl_ask_datagrams(pdl_load *load) {
             all->in[i].msg_hdr = (struct msghdr){.msg_iov = &all->in_parts[i], .msg_iovlen = 1};
             all->out[i].msg_hdr = (struct msghdr){.msg_iov = &all->out_parts[i], .msg_iovlen = 1};
         }
-        const int64_t begin = pdl_now();
-        int64_t now = begin, moved = begin, last = begin;
+        int64_t now = load->begin = pdl_now(), moved = now, last = now;
         int s = 0;
         for (;;) {
             const int64_t under_way = load->asked - load->answered;
-            const int64_t wanted = pdl_wanted(load, begin, now, under_way);
-            if (pdl_is_over(load, begin, now) && (under_way == 0 || now - moved > PDL_PATIENCE_NS))
+            const int64_t wanted = pdl_wanted(load, now, under_way);
+            if (pdl_is_over(load, now) && (under_way == 0 || now - moved > PDL_PATIENCE_NS))
                 break;
-            if (load->rate == 0 && now - moved > PDL_PATIENCE_NS / 10) { /* a closed loop would wait forever */
+            if (load->rate == 0 && now - moved > PDL_STALL_NS) { /* a closed loop would wait forever */
+                pdl_give_up(load, now);
                 memset(all->under_way, 0, sizeof all->under_way);
                 memset(all->by_id, 0, (size_t)load->sockets * sizeof *all->by_id);
                 load->given_up += under_way;
@@ -233,7 +250,7 @@ static int pdl_ask_datagrams(pdl_load *load) {
                 const int64_t room = load->rate > 0 ? PDL_BATCH : load->window - all->under_way[s];
                 const int64_t most = room < PDL_BATCH ? room : PDL_BATCH;
                 const int64_t count = wanted < most ? wanted : most;
-                did = count > 0 ? pdl_send(load, all, s, begin, (int)count) : 0;
+                did = count > 0 ? pdl_send(load, all, s, (int)count) : 0;
             }
             int answers = 0;
             for (int r = 0; r < load->sockets; r++)
@@ -248,8 +265,9 @@ static int pdl_ask_datagrams(pdl_load *load) {
                 sched_yield(); /* where the server has this core too */
             s = s + 1 == load->sockets ? 0 : s + 1;
         }
-        load->elapsed_ns = last - begin;
+        load->elapsed_ns = last - load->begin;
         load->answered -= load->given_up;
+        load->ended = now;
     }
     if (all != NULL) {
         pdl_close(all->handles, opened);
@@ -280,22 +298,19 @@ static int pdl_is_whole(pdl_connection *one) {
     return one->have >= whole ? 1 : whole < PDL_HTTP_ROOM - 1 ? 0 : -1;
 }
 
-/* Send question `asked` over an idle connection; 0, or -1 with errno. */
-static int pdl_send_http(pdl_load *load, pdl_connection *one, int handle, int64_t begin) {
-    const int64_t asked = load->asked, q = asked % load->questions, now = pdl_now();
-    const int64_t length = load->starts[q + 1] - load->starts[q];
-    const int64_t due = load->rate > 0 ? pdl_due(load, begin, asked) : now;
-    one->question = asked;
+/* Send the next question over an idle connection; 0, or an errno: ENOBUFS for one that does not go in one piece. */
+static int pdl_send_http(pdl_load *load, pdl_connection *one, int handle) {
+    const int64_t q = load->asked % load->questions, length = load->starts[q + 1] - load->starts[q];
+    one->question = load->asked;
     one->have = 0;
-    load->taken[asked] = -due;
-    load->late[asked] = now - due;
-    load->asked++;
-    return send(handle, load->bytes + load->starts[q], (size_t)length, MSG_NOSIGNAL) == length ? 0 : -1;
+    pdl_goes(load, load->asked++, pdl_now());
+    const int64_t went = send(handle, load->bytes + load->starts[q], (size_t)length, MSG_NOSIGNAL);
+    return went == length ? 0 : went < 0 ? errno : ENOBUFS;
 }
 
 /* Take what has come in on a connection; 1 with an answer, 0 not yet, -1 with errno. */
 static int pdl_receive_http(pdl_load *load, pdl_connection *one, int handle) {
-    const int64_t came = recv(handle, one->answer + one->have, (size_t)(PDL_HTTP_ROOM - 1 - one->have), MSG_DONTWAIT);
+    const int64_t came = recv(handle, one->answer + one->have, (size_t)(PDL_HTTP_ROOM - 1 - one->have), 0);
     if (came < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return 0;
     if (came <= 0) {
@@ -327,19 +342,20 @@ static int pdl_ask_http(pdl_load *load) {
         polls[opened] = (struct pollfd){.fd = handles[opened], .events = POLLIN};
         all[opened].question = -1;
     }
-    const int64_t begin = pdl_now();
-    int64_t now = begin, moved = begin;
+    int64_t now = load->begin = pdl_now(), moved = now;
     while (!failed) {
-        int64_t wanted = pdl_wanted(load, begin, now, load->asked - load->answered);
-        if ((pdl_is_over(load, begin, now) && load->asked == load->answered) || now - moved > PDL_PATIENCE_NS)
+        int64_t wanted = pdl_wanted(load, now, load->asked - load->answered);
+        if (pdl_is_over(load, now) && (load->asked == load->answered || now - moved > PDL_PATIENCE_NS))
             break;
         int did = 0;
         for (int c = 0; c < load->sockets && wanted > 0 && !failed; c++)
             if (all[c].question < 0) {
-                failed = pdl_send_http(load, &all[c], handles[c], begin) ? errno : 0;
+                failed = pdl_send_http(load, &all[c], handles[c]);
                 wanted--;
                 did = 1;
             }
+        if (wanted > 0)
+            load->full = now;
         const int ready = poll(polls, (nfds_t)load->sockets, 0);
         for (int c = 0; c < load->sockets && ready > 0 && !failed; c++)
             if (polls[c].revents != 0 && all[c].question >= 0) {
@@ -352,21 +368,18 @@ static int pdl_ask_http(pdl_load *load) {
         else
             sched_yield();
     }
-    load->elapsed_ns = moved - begin;
+    load->elapsed_ns = moved - load->begin;
+    load->ended = now;
     pdl_close(handles, opened);
     free(all);
     return failed;
 }
 
-/* What has no answer has the time PDL_LOST, and so has what was on the schedule and could never be sent. */
-static void pdl_mark_lost(pdl_load *load) {
-    for (; load->rate > 0 && load->asked < load->count; load->asked++) {
-        load->taken[load->asked] = -1;
-        load->late[load->asked] = PDL_PATIENCE_NS;
-    }
-    for (int64_t i = 0; i < load->asked; i++)
-        if (load->taken[i] < 0)
-            load->taken[i] = PDL_LOST;
+/* What has no answer was waited for until the end, and so was what was on the schedule and could never be sent. */
+static void pdl_settle(pdl_load *load) {
+    for (; load->rate > 0 && load->asked < load->count; load->asked++)
+        pdl_goes(load, load->asked, load->ended);
+    pdl_give_up(load, load->ended);
 }
 
 #endif

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,6 +35,8 @@ _BYTES_MAX = 64 << 20
 
 #: Where others took more of the cores than this, their work is in the figures.
 _OTHERS_MAX = 0.03
+#: What figures are called that say how late questions were sent, and the share of them without an answer.
+LATE, UNANSWERED = "sent late", "without an answer"
 #: By so many microseconds a question may be sent late (99th percentile) before that is said.
 _LATE_US = 100.0
 
@@ -91,7 +93,7 @@ class Result(_Part):
     plan: str
     sizes: tuple[int, ...]
     is_quick: bool
-    rounds: int
+    rounds: int = Field(ge=1)
     seconds: float
     others: Annotated[float, Field(ge=0, le=1)] | None
     machine: dict[str, Any]
@@ -125,20 +127,35 @@ class Result(_Part):
         found = []
         if self.had_other_work:
             found.append(f"the machine had other work: it took {self.others:.0%} of the cores during the run")
-        late = [one.median for one in self.figures if one.name.startswith("sent late") and one.unit == "us"]
-        if late and max(late) > _LATE_US:
-            found.append(
-                f"questions were sent up to {max(late) / 1e3:.3g} ms late: what asks had no core of its own, and times "
-                "at a load are too long"
-            )
-        lost = [one.median for one in self.figures if one.name.startswith("without an answer")]
-        if lost and max(lost) > 0:
-            found.append(f"at the highest load up to {max(lost):.2%} of the questions had no answer")
+        late = _by_group(one for one in self.figures if one.name.startswith(f"{LATE}, p99 ") and one.unit == "us")
+        for group, figures in late.items():
+            worst = max(one.median for one in figures)
+            if worst > _LATE_US:
+                found.append(
+                    f"{group}: 1 % of the questions were sent {worst / 1e3:.3g} ms late or more: what asks had no core "
+                    "of its own, and times at a load are too long"
+                )
+        unanswered = _by_group(one for one in self.figures if one.name.startswith(UNANSWERED))
+        for group, figures in unanswered.items():
+            shares = [share for one in figures for share in one.samples]
+            rounds = sum(share > 0 for share in shares)
+            if rounds:
+                found.append(
+                    f"{group}: in {rounds} of {len(shares)} samples at a load questions had no answer, in the worst "
+                    f"{max(shares):.2%} of them; they count with the time that they waited"
+                )
         return found
 
     def as_json(self) -> bytes:
         """The JSON object, one line."""
         return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _by_group(figures: Iterable[Figure]) -> dict[str, list[Figure]]:
+    found: dict[str, list[Figure]] = {}
+    for figure in figures:
+        found.setdefault(figure.group, []).append(figure)
+    return found
 
 
 def median_interval(samples: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
@@ -180,8 +197,8 @@ def load(path: Path) -> Result:
         raise BenchResultError(
             "a bench result of another version",
             where=where,
-            expected=str(VERSION),
-            got=str(read.get("version")),
+            expected=repr(VERSION),
+            got=repr(read.get("version")),
             fix="Measure again with this portdip.",
         )
     try:

@@ -33,6 +33,10 @@ def test_the_whole_suite_runs_and_leaves_what_a_plan_needs_and_nothing_else(tmp_
         assert plan(inputs, Evidence(made, is_reference=False))["nodes"].likely >= 2
     for protocol in ("enum", "pdb", "http"):
         assert made.find(protocol, "without an answer at 50 % load") is not None
+        for what in ("p{} at 80 % load", "sent late, p{} at 80 % load", "p{} one at a time"):
+            lower, higher, highest = (made.find(protocol, what.format(percent)).samples for percent in (50, 99, 99.9))
+            assert all(one <= other for one, other in zip(lower, higher, strict=True))
+            assert all(one <= other for one, other in zip(higher, highest, strict=True))
 
 
 @pytest.mark.parametrize("size", [0, -5, 99_999, 10**12])

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 
 from portdip.capacity import machine
 from portdip.capacity.asking import Asked, Questions
-from portdip.capacity.result import Better
+from portdip.capacity.result import LATE, UNANSWERED, Better
 from portdip.capacity.suite.probe import Probe, Spec
 from portdip.capacity.suite.serving import PROTOCOLS, Server, on_core, served
 from portdip.capacity.suite.tables import Table
@@ -104,7 +104,8 @@ class _Asking:
     def at(self, load: float) -> Probe:
         """The time of an answer at a share of the highest rate."""
         name = load_name(load)
-        described = (("answered", "/s"), ("without an answer", "share"), ("sent late, p99", "us"))
+        described = [("answered", "/s"), (UNANSWERED, "share")]
+        described += [(f"{LATE}, p{percent:g}", "us") for percent in PERCENTILES]
 
         def take() -> Sequence[float | None]:
             rate = load * statistics.median(self._rates)
@@ -112,8 +113,8 @@ class _Asking:
                 return [None] * (len(PERCENTILES) + len(described))
             with on_core(self._core):
                 asked = self._questions.scheduled(self._port, self._seconds, _CLOSED[self._group][0], rate)
-            late = float(sorted(asked.late)[int(len(asked.late) * 0.99)]) / 1e3
-            return *_percentiles(asked), asked.rate, asked.lost, late
+            late = [asked.microseconds_late(percent) for percent in PERCENTILES]
+            return *_percentiles(asked), asked.rate, asked.lost, *late
 
         return Probe((*self._times(name), *(self._spec(f"{what} {name}", unit, "") for what, unit in described)), take)
 
