@@ -136,32 +136,94 @@ def test_with_few_rounds_only_what_never_varies_is_told_apart():
         assert verdicts == [Verdict.UNCLEAR, Verdict.BETTER]
 
 
-def test_times_are_not_judged_where_others_had_the_cores_too():
-    def with_late(late: float, time: float):
-        figures = (
-            results.figure("pdb", "p99 at 50 % load", time, 0.01),
-            results.figure("pdb", "sent late, p99 at 50 % load", late, better=""),
-        )
-        return results.result().model_copy(update={"figures": figures})
+def with_late(late: float, time: float, **late_at: float):
+    """A run of one time at a load, p99, with how late its questions were sent; and that of other percentiles."""
+    figures = (
+        results.figure("pdb", "p99 at 50 % load", time, 0.01),
+        *(
+            results.figure("pdb", f"sent late, {percentile} at 50 % load", value, better="", unit="us")
+            for percentile, value in {"p99": late, **late_at}.items()
+        ),
+    )
+    return results.result().model_copy(update={"figures": figures})
 
-    (calm,) = compare(with_late(5.0, 2000.0), with_late(5.0, 100.0)).figures
-    (disturbed,) = compare(with_late(1500.0, 2000.0), with_late(5.0, 100.0)).figures
-    assert (calm.verdict, disturbed.verdict) == (Verdict.WORSE, Verdict.UNCLEAR)
+
+@pytest.mark.parametrize(
+    ("now", "then", "verdict"),
+    [
+        ((5.0, 2000.0), (5.0, 100.0), Verdict.WORSE),
+        ((1500.0, 2000.0), (5.0, 100.0), Verdict.WORSE),  # 500 us are the server's at the least
+        ((1920.0, 2000.0), (5.0, 100.0), Verdict.UNCLEAR),  # all of the difference may be lateness
+        ((3000.0, 2000.0), (5.0, 100.0), Verdict.UNCLEAR),
+        ((5.0, 100.0), (1500.0, 2000.0), Verdict.BETTER),
+        ((5.0, 100.0), (1920.0, 2000.0), Verdict.UNCLEAR),
+        ((5.0, 100.0), (5.0, 100.0), Verdict.SAME),
+        ((90.0, 100.0), (90.0, 100.0), Verdict.UNCLEAR),  # what the server took may be tenfold, and lateness hides it
+    ],
+)
+def test_a_time_at_a_load_is_judged_where_lateness_cannot_explain_the_difference(now, then, verdict):
+    assert compare(with_late(*now), with_late(*then)).figures[0].verdict is verdict
+
+
+def test_lateness_is_held_against_the_time_of_the_same_percentile():
+    """A server at whose load questions queue is slower by the median, however late one in a hundred was sent."""
+    calm, slow = with_late(5.0, 28.0, p50=9000.0), with_late(5.0, 281.0, p50=9000.0)
+    assert compare(slow, calm).figures[0].verdict is Verdict.WORSE
+
+
+def test_times_are_not_judged_where_others_had_the_cores_too():
     busy = with_late(5.0, 2000.0).model_copy(update={"others": 0.4})
     assert compare(busy, with_late(5.0, 100.0)).figures[0].verdict is Verdict.UNCLEAR
 
 
 def test_results_without_a_figure_in_common_are_refused():
     alone = results.result().model_copy(update={"figures": (results.figure("a", "b", 1.0),)})
-    with pytest.raises(BenchResultError, match="no figure in common"):
+    with pytest.raises(BenchResultError, match="no figure in common; got only now, 1 of other names; only then"):
         compare(alone, results.result())
 
 
-def test_what_only_one_run_has_is_counted():
-    now = results.result()
-    then = now.model_copy(update={"figures": now.figures[:5]})
-    comparison = compare(now, then)
-    assert (comparison.only_now, comparison.only_then) == (len(now.figures) - 5, 0)
+def told(now, then) -> str:
+    """What is said of figures that were not compared."""
+    return next((line for line in compare(now, then).warnings if line.startswith("figures not compared")), "")
+
+
+def test_what_only_one_run_has_is_counted_with_the_reason():
+    whole = results.result()
+    few = whole.model_copy(update={"figures": whole.figures[:5]})
+    missing = sum(bool(figure.better) for figure in whole.figures[5:])
+    assert told(whole, whole) == ""
+    assert told(whole, few) == f"figures not compared: only now, {missing} of other names"
+    assert told(few, whole) == f"figures not compared: only then, {missing} of other names"
+    larger = tuple(figure.model_copy(update={"size": 10_000_000}) for figure in whole.figures[5:])
+    other = whole.model_copy(update={"figures": (*whole.figures[:5], *larger), "sizes": (10_000_000,)})
+    assert told(whole, other) == (
+        f"figures not compared: only now, {missing} of other sizes; only then, {missing} of other sizes"
+    )
+    assert "not the same was measured: sizes 10,000,000 then, 1,000,000 now" in compare(whole, other).warnings
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"detail": {"bytes": 64 << 20, "share_on_huge_pages": 1.0}}, "of another amount, as with --quick"),
+        ({"unit": "ms"}, "of another unit"),
+        ({"better": "higher"}, "of another unit"),
+        ({"samples": (0.0, 400.0)}, "with a sample of 0"),
+    ],
+)
+def test_what_was_measured_otherwise_is_another_figure(change, reason):
+    """It is neither judged nor, where it is a limit of the machine, makes it seem another one."""
+
+    def with_latency(**update):
+        made = results.figure("machine", "latency", 100.0, unit="ns", detail={"bytes": 256 << 20})
+        whole = results.result()
+        return whole.model_copy(update={"figures": (*whole.figures, made.model_copy(update=update))})
+
+    then = with_latency(detail={"bytes": 256 << 20, "share_on_huge_pages": 0.5})
+    comparison = compare(with_latency(**({"samples": (400.0,) * results.ROUNDS} | change)), then)
+    assert "latency" not in {one.figure.name for one in comparison.figures}
+    assert comparison.tolerance == comparing.TOLERANCE
+    assert comparison.warnings == (f"figures not compared: in both, 1 {reason}",)
 
 
 @pytest.mark.parametrize(("one", "other"), [(1, 1), (2, 3), (3, 3), (4, 2)])
@@ -183,6 +245,14 @@ def test_a_ratio_and_its_inverse_agree(now, then):
     assert one.estimate * other.estimate == pytest.approx(1)
     assert one.low * other.high == pytest.approx(1)
     assert 0 <= one.confidence <= 1
+
+
+def test_ratios_that_no_float_holds_are_told_as_very_large_ones():
+    tiny, huge = [1e-320] * 8, [1e308] * 8
+    assert ratio_of(huge, tiny, 0.05).estimate == pytest.approx(1e6)
+    assert ratio_of(tiny, huge, 0.05).estimate == pytest.approx(1e-6)
+    changed = {("machine", "spin"): 1e-320, ("enum", "CPU of an answer"): 1e308}
+    assert compare(results.result(changed=changed), results.result()).tolerance == pytest.approx(1e6, rel=1e-3)
 
 
 def test_the_interval_holds_the_ratio_as_often_as_it_says(seed):

@@ -11,20 +11,27 @@ Samples of one run know nothing of what changed between two runs: another neighb
 there is a tolerance: TOLERANCE, or by how much the machine's own limits, which are in both runs, have moved. Better and
 worse are said only where the whole interval lies beyond it; the same, where its own lies within SAME_WITHIN. Else the
 runs are too noisy to tell, and that is said; so it is of times at a load where others had the cores too.
+
+In a time at a load is how late the questions were sent, which is not the server's. What it took is somewhere between
+the time and the time less that lateness, in either run, and the interval is made wider by as much: what is said of the
+server holds wherever in between it was.
+
+Only figures of the same name and size are compared, and only where as much of the same was measured.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from statistics import median
 
 from portdip.capacity import machine
-from portdip.capacity.result import Figure, Result
+from portdip.capacity.result import LATE, Figure, Result
 from portdip.errors import BenchResultError
 
 CONFIDENCE = 0.95
@@ -34,10 +41,12 @@ TOLERANCE = 0.05
 SAME_WITHIN = 0.25
 #: With fewer rounds on either side nothing is told apart.
 ROUNDS_MIN = 4
-#: A time at a load of which so much is how late the questions were sent says little of the server.
-_LATE_SHARE = 0.25
 #: The group of figures that are the machine's alone.
 CONTROLS = "machine"
+#: What figures tell of how much was measured; with another amount it is another figure.
+AMOUNTS = ("bytes", "numbers", "deltas", "seconds")
+#: A ratio beyond this, or its inverse, is told as this: no change of a machine or a program is as large.
+_RATIO_MAX = 1e6
 
 
 class Verdict(StrEnum):
@@ -74,14 +83,15 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All figures of both runs, what to be careful about, and the tolerance that the verdicts were found with."""
+    """All figures of both runs, what to be careful about, and the tolerance that the verdicts were found with.
+
+    What was not compared, and why, is in `warnings`.
+    """
 
     when: datetime
     figures: tuple[Compared, ...]
     warnings: tuple[str, ...]
     tolerance: float
-    only_now: int
-    only_then: int
 
     def count(self, verdict: Verdict) -> int:
         """How many figures have this verdict."""
@@ -91,34 +101,40 @@ class Comparison:
 def compare(now: Result, then: Result) -> Comparison:
     """Every figure that both runs have and that can be better or worse. Raises BenchResultError where none is."""
     before = {figure.key: figure for figure in then.figures}
-    both = [figure for figure in now.figures if figure.better and figure.key in before and min(figure.samples) > 0]
-    both = [figure for figure in both if min(before[figure.key].samples) > 0]
-    if not both:
-        raise BenchResultError("the two results have no figure in common", got=f"sizes {then.sizes} and {now.sizes}")
+    pairs = [
+        _Pair(figure, other, _own_share(figure, now), _own_share(other, then))
+        for figure in now.figures
+        if figure.better and (other := before.get(figure.key)) and not _unlike(figure, other)
+    ]
+    left_out = "; ".join(_left_out(now, then))
+    if not pairs:
+        raise BenchResultError("the two results have no figure in common", got=left_out)
     outside = 1 - CONFIDENCE
-    ratios = {figure.key: _oriented(figure, before[figure.key], outside / len(both)) for figure in both}
-    own = {figure.key: _oriented(figure, before[figure.key], outside) for figure in both}
-    controls = [ratios[figure.key] for figure in both if figure.group == CONTROLS and len(figure.samples) > 1]
+    ratios = [pair.ratio(outside / len(pairs)) for pair in pairs]
+    controls = [
+        ratio
+        for pair, ratio in zip(pairs, ratios, strict=True)
+        if pair.figure.group == CONTROLS and len(pair.figure.samples) > 1
+    ]
     moved = max((_moved(ratio) for ratio in controls), default=0.0)
     tolerance = max(TOLERANCE, moved)
-    keys = {figure.key for figure in now.figures}
+    is_alone = not (now.had_other_work or then.had_other_work)
     return Comparison(
         when=then.measured,
         figures=tuple(
             Compared(
-                figure,
-                before[figure.key],
-                ratios[figure.key],
-                Verdict.UNCLEAR
-                if _is_disturbed(figure, now, then)
-                else _verdict(figure, before[figure.key], ratios[figure.key], own[figure.key], tolerance),
+                pair.figure,
+                pair.before,
+                ratio,
+                # Where others have the cores too, a wait for one is longer than any answer takes.
+                _verdict(pair.figure, pair.before, ratio, pair.ratio(outside), tolerance)
+                if is_alone or not _is_at_load(pair.figure)
+                else Verdict.UNCLEAR,
             )
-            for figure in both
+            for pair, ratio in zip(pairs, ratios, strict=True)
         ),
-        warnings=tuple(_warnings(now, then, moved)),
+        warnings=(*_warnings(now, then, moved), *([f"figures not compared: {left_out}"] if left_out else [])),
         tolerance=tolerance,
-        only_now=len(keys - before.keys()),
-        only_then=len(before.keys() - keys),
     )
 
 
@@ -135,7 +151,11 @@ def ratio_of(now: Sequence[float], then: Sequence[float], outside: float) -> Rat
     while below + 1 < len(ratios) // 2 and 2 * sum(chances[: below + 2]) <= outside:
         below += 1
         missed = 2 * sum(chances[: below + 1])
-    return Ratio(math.exp(median(ratios)), math.exp(ratios[below]), math.exp(ratios[-1 - below]), max(0.0, 1 - missed))
+    most = math.log(_RATIO_MAX)
+    estimate, low, high = (
+        math.exp(min(max(found, -most), most)) for found in (median(ratios), ratios[below], ratios[-1 - below])
+    )
+    return Ratio(estimate, low, high, max(0.0, 1 - missed))
 
 
 @cache
@@ -154,11 +174,58 @@ def _chances(one: int, other: int) -> tuple[float, ...]:
     return tuple(way / sum(ways) for way in ways)
 
 
-def _oriented(figure: Figure, before: Figure, outside: float) -> Ratio:
-    """Above 1 where now is better."""
-    if figure.better == "higher":
-        return ratio_of(figure.samples, before.samples, outside)
-    return ratio_of(before.samples, figure.samples, outside)
+@dataclass(frozen=True)
+class _Pair:
+    """A figure of both runs, and which share of it is not the lateness of its questions, in either."""
+
+    figure: Figure
+    before: Figure
+    own: float
+    own_before: float
+
+    def ratio(self, outside: float) -> Ratio:
+        """Above 1 where now is better."""
+        if self.figure.better == "higher":
+            return ratio_of(self.figure.samples, self.before.samples, outside)
+        found = ratio_of(self.before.samples, self.figure.samples, outside)
+        return replace(found, low=found.low * self.own_before, high=found.high / self.own if self.own else math.inf)
+
+
+def _own_share(figure: Figure, result: Result) -> float:
+    """Which share of a time at a load is the server's at the least; 1 for other figures."""
+    percentile, _, when = figure.name.partition(" ")
+    late = result.find(figure.group, f"{LATE}, {percentile} {when}", figure.size) if _is_at_load(figure) else None
+    return max(0.0, 1 - late.median / figure.median) if late else 1.0
+
+
+def _is_at_load(figure: Figure) -> bool:
+    return figure.name.endswith(" load")
+
+
+def _unlike(figure: Figure, other: Figure) -> str:
+    """Why two figures of one name and size cannot be compared, '' where they can."""
+    if (figure.unit, figure.better) != (other.unit, other.better):
+        return "of another unit"
+    if any(figure.detail.get(name) != other.detail.get(name) for name in AMOUNTS):
+        return "of another amount, as with --quick"
+    return "" if min(figure.samples) > 0 < min(other.samples) else "with a sample of 0"
+
+
+def _left_out(now: Result, then: Result) -> Iterator[str]:
+    """How many figures are in one run only, or cannot be compared, and why."""
+    for when, ours, theirs in (("now", now, then), ("then", then, now)):
+        keys = {figure.key for figure in theirs.figures}
+        names = {(group, name) for group, name, _ in keys}
+        only = [figure for figure in ours.figures if figure.better and figure.key not in keys]
+        sized = sum((figure.group, figure.name) in names for figure in only)
+        reasons = ((sized, "of other sizes"), (len(only) - sized, "of other names"))
+        if only:
+            yield f"only {when}, " + " and ".join(f"{count} {why}" for count, why in reasons if count)
+    before = {figure.key: figure for figure in then.figures}
+    both = [figure for figure in now.figures if figure.better and figure.key in before]
+    for why, count in Counter(_unlike(figure, before[figure.key]) for figure in both).items():
+        if why:
+            yield f"in both, {count} {why}"
 
 
 def _moved(ratio: Ratio) -> float:
@@ -166,25 +233,6 @@ def _moved(ratio: Ratio) -> float:
     if ratio.low <= 1 <= ratio.high:
         return 0.0
     return max(ratio.estimate, 1 / ratio.estimate) - 1
-
-
-def _is_disturbed(figure: Figure, *results: Result) -> bool:
-    """Whether a time at a load says little of the server in one of the results.
-
-    It does where it is to a good part how late its questions were sent, or where others had the cores as well: a wait
-    for a core is longer than any answer takes.
-    """
-    when = figure.name.partition(" ")[2]
-    if not when.endswith("load"):
-        return False
-    for result in results:
-        if result.had_other_work:
-            return True
-        late = result.find(figure.group, f"sent late, p99 {when}", figure.size)
-        own = result.find(*figure.key)
-        if late is not None and own is not None and late.median > _LATE_SHARE * own.median:
-            return True
-    return False
 
 
 def _verdict(figure: Figure, before: Figure, ratio: Ratio, own: Ratio, tolerance: float) -> Verdict:
@@ -201,6 +249,10 @@ def _verdict(figure: Figure, before: Figure, ratio: Ratio, own: Ratio, tolerance
     return Verdict.SAME if own.high <= within and own.low >= 1 / within else Verdict.UNCLEAR
 
 
+def _sizes(result: Result) -> str:
+    return " and ".join(f"{size:,}" for size in result.sizes)
+
+
 def _warnings(now: Result, then: Result, moved: float) -> list[str]:
     found = [f"another machine: {difference}" for difference in machine.differences(now.machine, then.machine)]
     found += [
@@ -208,6 +260,7 @@ def _warnings(now: Result, then: Result, moved: float) -> list[str]:
         for name, ours, theirs in (
             ("seed", now.seed, then.seed),
             ("numbers", now.plan, then.plan),
+            ("sizes", _sizes(now), _sizes(then)),
             ("--quick", now.is_quick, then.is_quick),
         )
         if ours != theirs

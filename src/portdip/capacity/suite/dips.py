@@ -51,12 +51,14 @@ def probes(table: Table, is_quick: bool, opened: ExitStack) -> list[Probe]:
 
 
 def _rate(name: str, table: Table, count: int, run: Callable[[], object]) -> Probe:
+    """`count` numbers a round: as many of them are in the caches as that makes, so it is part of the figure."""
+
     def take() -> tuple[float]:
         began = time.perf_counter()
         run()
         return (count / (time.perf_counter() - began),)
 
-    return Probe((Spec(GROUP, name, table.size, "/s", "higher"),), take)
+    return Probe((Spec(GROUP, name, table.size, "/s", "higher", {"numbers": count}),), take)
 
 
 def _while_deltas_come(table: Table, seconds: float, opened: ExitStack) -> Probe:
@@ -68,7 +70,7 @@ def _while_deltas_come(table: Table, seconds: float, opened: ExitStack) -> Probe
     under = f"with {RATE} deltas/s of {CHANGES:,} changes"
 
     def spec(name: str, unit: str, better: Better) -> Spec:
-        return Spec(GROUP, f"{name} {under}", table.size, unit, better)
+        return Spec(GROUP, f"{name} {under}", table.size, unit, better, {"seconds": seconds})
 
     def take() -> tuple[float, float]:
         publisher.start(seconds, RATE, CHANGES)

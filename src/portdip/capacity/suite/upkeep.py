@@ -81,7 +81,7 @@ def _applying(table: Table, deltas: int, rounds: int, opened: ExitStack) -> Prob
     return Probe(
         (
             Spec(GROUP, "changes verified and applied", table.size, "/s", "higher", detail),
-            Spec(GROUP, "numbers folded", table.size, "/s", "higher"),
+            Spec(GROUP, "numbers folded", table.size, "/s", "higher", {"deltas": deltas}),
         ),
         take,
     )
