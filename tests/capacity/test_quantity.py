@@ -22,6 +22,16 @@ def test_of_two_bounds_the_middle_is_geometric():
     assert Span.between(0, 8) == Span(0, 4, 8)
 
 
+def test_of_two_bounds_that_are_not_both_above_nothing_it_is_half_way():
+    assert Span.between(-0.3, -0.1) == Span(-0.3, pytest.approx(-0.2), -0.1)
+    assert Span.between(-0.5, 0.1) == Span(-0.5, pytest.approx(-0.2), 0.1)
+
+
+def test_the_larger_and_the_smaller_of_two_are_told_bound_by_bound():
+    assert Span(1, 2, 5).at_least(3) == Span(3, 3, 5)
+    assert Span(1, 2, 5).at_most(Span(0, 3, 4)) == Span(0, 2, 4)
+
+
 def test_whole_things_are_rounded_up_and_at_least_one():
     assert Span(0.1, 2.0000000001, 2.1).ceil() == Span(1, 2, 3)
     assert Span(0.1, 2.0, 2.1).ceil(3) == Span(3, 3, 3)
@@ -43,6 +53,10 @@ def test_whole_things_are_rounded_up_and_at_least_one():
         (90, "s", "1.5 min"),
         (7200, "s", "2 h"),
         (200_000, "s", "2.31 days"),
+        (232.6, "x", "233 x"),
+        (12_345, "x", "12,345 x"),
+        (1.24e21, "x", "1.24e+21 x"),
+        (2.5e20, "B", "2.5e+08 TB"),
     ],
 )
 def test_values_are_written_with_three_digits(value, unit, text):

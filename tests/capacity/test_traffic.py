@@ -51,6 +51,12 @@ def test_what_is_given_goes_before_the_profile(china):
         ("traffic", {"subscribers": float("inf")}, "traffic.subscribers"),
         ("traffic", {"subscribers": float("nan")}, "traffic.subscribers"),
         ("traffic", {"subscribers": "many"}, "traffic.subscribers"),
+        ("traffic", {"subscribers": True}, "traffic.subscribers"),
+        ("traffic", {"subscribers": (True, 2e6)}, "traffic.subscribers"),
+        ("traffic", {"growth": False}, "traffic.growth"),
+        ("traffic", {"dipped_share": 0}, "traffic.dipped_share"),
+        ("traffic", {"dipped_share": (0, 1)}, "traffic.dipped_share"),
+        ("nodes", {"sites": True}, "nodes.sites"),
         ("traffic", {"subscribers": (2e6, 1e6)}, "traffic.subscribers"),
         ("traffic", {"subscribers": (1, 2, 3)}, "traffic.subscribers"),
         ("traffic", {"dipped_share": 1.5}, "traffic.dipped_share"),
@@ -75,6 +81,27 @@ def test_what_cannot_be_meant_is_refused_by_name(section, values, place):
     with pytest.raises(CapacityError) as refused:
         profile(None, given)
     assert refused.value.where == place
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"porting": {"ports_per_day": 5e7}},
+            "porting.ports_per_day to be at most traffic.subscribers; it is 50 M, of 1 M",
+        ),
+        ({"porting": {"ported_numbers": (5e5, 5e6)}}, "porting.ported_numbers to be at most traffic.subscribers"),
+        (
+            {"traffic": {"growth": 2}},
+            "traffic.growth to leave at most 1e+11 subscribers; in 30 years it makes 2.06e+20",
+        ),
+    ],
+)
+def test_what_contradicts_the_subscribers_is_named_with_what_it_should_be(given, message):
+    traffic = {"subscribers": 1e6} | given.pop("traffic", {})
+    with pytest.raises(CapacityError) as refused:
+        profile(None, {"traffic": traffic, **given}, years=30)
+    assert message in refused.value.expected
 
 
 def test_without_subscribers_there_is_no_plan():

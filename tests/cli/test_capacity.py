@@ -1,3 +1,4 @@
+import re
 import sys
 
 import orjson
@@ -25,6 +26,20 @@ def test_a_plan_is_shown_with_its_formulas_and_what_it_rests_on(portdip, bench):
     assert "measured" in done.out
     assert "nodes" in done.out
     assert "figures of a core: measured, 2026-11-23 on A, 2 cores" in done.out
+
+
+def test_subscribers_alone_are_enough_however_few(portdip, bench):
+    done = portdip("capacity", "--subscribers", "1", "--bench", bench)
+    assert done.code == 0
+    assert "assumed" in done.out
+
+
+def test_the_headroom_is_written_alike_in_the_headline_and_above(portdip, bench):
+    done = portdip("capacity", "--subscribers", "1e7", "--bench", bench)
+    headline = next(line for line in done.out.splitlines() if line.startswith("headroom"))
+    (value,) = re.findall(r"headroom +([0-9,]+) x ", headline)
+    assert int(value.replace(",", "")) >= 100
+    assert f"; {value} x to " in done.out
 
 
 def test_for_programs_it_is_json(portdip, bench):
@@ -82,9 +97,14 @@ def test_without_matplotlib_a_report_says_what_to_install(portdip, bench, tmp_pa
         (("--subscribers", "5..2"), "[low, high]"),
         (("--subscribers", "1e6", "--bhca", "0"), "busy_hour_attempts"),
         (("--subscribers", "1e6", "--dipped-share", "1.1"), "dipped_share"),
+        (("--subscribers", "1e6", "--dipped-share", "0"), "dipped_share"),
         (("--subscribers", "1e6", "--growth", "7"), "growth"),
-        (("--subscribers", "1e6", "--ports-per-day", "1e8"), "more ports a day"),
-        (("--subscribers", "1e6", "--ported-numbers", "1e8"), "more ported numbers"),
+        (("--subscribers", "1e11", "--growth", "2", "--years", "30"), "traffic.growth"),
+        (("--subscribers", "1e6", "--ports-per-day", "1e8"), "porting.ports_per_day to be at most traffic.subscribers"),
+        (
+            ("--subscribers", "1e6", "--ported-numbers", "1e8"),
+            "porting.ported_numbers to be at most traffic.subscribers",
+        ),
         (("--subscribers", "1e6", "--sites", "0"), "sites"),
         (("--subscribers", "1e6", "--protocol", "fax"), "protocol"),
         (("--subscribers", "1e6", "--years", "-1"), "years"),

@@ -78,7 +78,7 @@ def cores(made: Plan) -> str:
             axes.plot(x, rate * x / most, color=_OTHER, linewidth=0.8, linestyle="--")
         _beside(axes, lines)
         axes.axhspan(need.low, need.high, color=_NEED, alpha=_BAND, linewidth=0)
-        axes.axhline(need.likely, color=_NEED, linewidth=1.6, label=f"needed at a site in {made.profile.years} years")
+        axes.axhline(need.likely, color=_NEED, linewidth=1.6, label=f"needed at a site {made.period}, at most")
         now = made["dips"].likely * made["site_share"].likely * made.profile.nodes.asked_at_once
         axes.axhline(now, color=_NEED, linewidth=1, linestyle=":", label="needed at a site now")
         bought = made["site_nodes"].high * made["node_cores"].high
@@ -96,14 +96,13 @@ def latency(made: Plan) -> str:
     """Percentiles of the time of an answer against the load of a core: the model, and what was measured."""
     with _drawn("latency", 4.2) as (axes, drawn):
         utilisation = np.linspace(0.005, 0.97, 200)
-        service, alone = made["cpu"].likely, made["alone"].likely
+        service, protocol = made["cpu"].likely, made.profile.nodes.protocol
         for percent, colour in ((50.0, _MILD), (99.0, _OURS), (99.9, _WORSE)):
+            alone = made.evidence.alone_microseconds(protocol, percent).likely
             times = [alone + queueing.wait(percent, service, float(used)) for used in utilisation]
             axes.plot(utilisation * 100, times, color=colour, linewidth=1.8, label=f"p{percent:g}, modelled")
             points = [
-                (one.utilisation * 100, one.microseconds[percent])
-                for one in made.evidence.loaded(made.profile.nodes.protocol)
-                if percent in one.microseconds
+                (one.utilisation * 100, one.microseconds[percent]) for one in made.loads if percent in one.microseconds
             ]
             if points:
                 middle = np.array([span.likely for _, span in points])
@@ -133,15 +132,15 @@ def latency(made: Plan) -> str:
 def memory(made: Plan) -> str:
     """Memory against ported numbers, ours by density and the alternatives."""
     with _drawn("memory", 4.6) as (axes, drawn):
-        numbers = np.geomspace(1e6, max(1e9, 3 * made["ported_later"].high), 60)
-        each = [made[name] for name in ("index_bytes_now", "index_bytes_later")]
+        numbers = np.geomspace(1e6, max(1e9, 3 * made["ported_most"].high), 60)
+        each = [made[name] for name in ("index_bytes_now", "index_bytes_most")]
         ours = Span(min(one.low for one in each), each[0].likely, max(one.high for one in each))
         _band(axes, numbers, lambda bound: bound * numbers, ours, _OURS, f"portdip, {ours.likely:.2g} bytes a number")
         peers = {one.bytes: one.name.partition(" (")[0] for one in reversed(systems()) if one.bytes}
         for size in peers:
             axes.plot(numbers, size * numbers, color=_OTHER, linewidth=0.8, linestyle="--")
         _beside(axes, [(f"{name}: {size:g}", size * numbers[-1]) for size, name in peers.items()])
-        for name, style, when in (("ported", ":", "now"), ("ported_later", "-", f"in {made.profile.years} years")):
+        for name, style, when in (("ported", ":", "now"), ("ported_most", "-", f"{made.period}, at most")):
             axes.axvline(
                 made[name].likely, color=_NEED, linewidth=1.2, linestyle=style, label=f"ported numbers, {when}"
             )

@@ -11,12 +11,14 @@ _LARGE = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _LARGE_COUNTS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "M"), (1e3, "k"))
 #: Units of time, and seconds in each; a value is written in the one that fits it.
 _TIMES = (("days", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9))
-_SHARE = "share"
+#: From here on digits are counted rather than read.
+_READABLE = 1e7
+_SHARE, _TIMES_AS_MUCH = "share", "x"
 
 
 @dataclass(frozen=True)
 class Span:
-    """A value that is not negative: what it likely is, and the bounds that it surely lies in.
+    """What a value likely is, and the bounds that it surely lies in. What is multiplied or divided is not negative.
 
     Arithmetic takes the worst case on either side, as if nothing about the parts were related: bounds never claim too
     much.
@@ -36,8 +38,8 @@ class Span:
 
     @classmethod
     def between(cls, low: float, high: float) -> Self:
-        """Only its bounds are known: likely is their geometric mean, or half of `high` where `low` is 0."""
-        return cls(low, math.sqrt(low * high) if low > 0 else high / 2, high)
+        """Only its bounds are known: likely is their geometric mean, or the middle where they are not both above 0."""
+        return cls(low, math.sqrt(low * high) if low > 0 else (low + high) / 2, high)
 
     @property
     def is_exact(self) -> bool:
@@ -63,6 +65,16 @@ class Span:
         assert exponent >= 0, "of a negative power the bounds change places"
         return Span(self.low**exponent, self.likely**exponent, self.high**exponent)
 
+    def at_least(self, other: Span | float) -> Span:
+        """The larger of two."""
+        other = _span(other)
+        return Span(max(self.low, other.low), max(self.likely, other.likely), max(self.high, other.high))
+
+    def at_most(self, other: Span | float) -> Span:
+        """The smaller of two."""
+        other = _span(other)
+        return Span(min(self.low, other.low), min(self.likely, other.likely), min(self.high, other.high))
+
     def ceil(self, at_least: int = 1) -> Span:
         """Whole things, one at least."""
         # What rounding made of a whole number is still that number.
@@ -82,6 +94,8 @@ def quantity(value: float, unit: str) -> str:
     """
     if unit == _SHARE:
         return f"{_digits(value * 100)} %"
+    if unit == _TIMES_AS_MUCH:
+        return f"{_digits(value)} x"
     names = [name for name, _ in _TIMES]
     if unit in names and value > 0:
         seconds = value * dict(_TIMES)[unit]
@@ -103,5 +117,5 @@ def span_text(span: Span, unit: str) -> str:
 
 
 def _digits(value: float) -> str:
-    """Three digits, or all before the point."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    """Three digits, or all before the point where those can be read."""
+    return f"{value:,.0f}" if 100 <= abs(value) < _READABLE else f"{value:.3g}"

@@ -5,11 +5,15 @@ the arrivals at a worker random (Poisson). For service times of mean S and squar
 utilisation U (Pollaczek and Khinchine):
 
     mean wait           W = S * U * (1 + C) / (2 * (1 - U))
-    wait longer than t  P = U * exp(-t * U / W)             exact for C = 1 (M/M/1), close for others
+    wait longer than t  P = U * exp(-t * U / W)
 
-A percentile of the answer's time is the time of an answer that waits for nobody plus that percentile of the wait. C is
-1: a worker answers what has come in together, so service comes in bursts. What is not in it: a host that takes the core
-away, interrupts, the garbage collector. On a shared machine those are most of a measured p99.9.
+The second is exact for C = 1 (M/M/1), close for others. C is 1 here: a worker answers what has come in together, so
+service comes in bursts.
+
+A percentile of an answer's time is that percentile where nobody else asks, as measured, plus that percentile of the
+wait: as if what is slow by itself had also waited longest. What takes the core away now and then (a host, interrupts,
+the garbage collector) is in the first as far as one question after another meets it. Those who wait behind it are not
+in the model, and on a shared machine they are most of a p99.9 measured at a load.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ from html import escape
 from itertools import groupby
 
 from portdip.capacity import plots
-from portdip.capacity.plan import Line, Plan, text
+from portdip.capacity.lines import Line, text
+from portdip.capacity.plan import Plan
 from portdip.capacity.published import System, systems
 from portdip.capacity.quantity import quantity
 

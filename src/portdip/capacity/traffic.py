@@ -30,13 +30,21 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from portdip import files
-from portdip.capacity.quantity import Span
+from portdip.capacity.quantity import Span, quantity
 from portdip.errors import CapacityError
 
 Protocol = Literal["enum", "pdb", "http", "engine"]
 _BYTES_MAX = 1 << 20
+#: Ten times the lines there are in the world.
+_SUBSCRIBERS_MAX = 1e11
 
-_One = Annotated[float, Field(allow_inf_nan=False)]
+#: What holds where nothing is said, of each subscriber. Changes a day: China in the first half of 2020, 29,000 of 1.6
+#: billion, and Spain in its fullest month, 571,000 of 60 million.
+ATTEMPTS, PORTED_SHARE, PORTS_SHARE = 0.9, 0.05, (2e-5, 3e-4)
+
+#: No number is made of `true`, or of a text.
+_One = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+_Whole = Annotated[int, Field(strict=True)]
 
 
 def _between(low: float, high: float, above: bool = False) -> AfterValidator:
@@ -54,9 +62,11 @@ def _between(low: float, high: float, above: bool = False) -> AfterValidator:
 
 
 _Value = _One | tuple[_One, _One]
-Count = Annotated[_Value, _between(1, 1e11)]
-Many = Annotated[_Value, _between(0, 1e15, above=True)]
+Count = Annotated[_Value, _between(1, _SUBSCRIBERS_MAX)]
+Many = Annotated[_Value, _between(1, 1e15)]
 Share = Annotated[_Value, _between(0, 1)]
+#: Where nothing is dipped there is nothing to plan.
+Dipped = Annotated[_Value, _between(1e-6, 1)]
 PositiveShare = Annotated[_Value, _between(0, 1, above=True)]
 
 
@@ -68,17 +78,17 @@ class Calls(_Section):
     """Who calls, how often, and how many of the calls are dipped."""
 
     subscribers: Count = Field(description="Lines in use, of the network whose calls are dipped here.")
-    busy_hour_attempts: Annotated[_Value, _between(0, 100, above=True)] | None = Field(
+    busy_hour_attempts: Annotated[_Value, _between(1e-6, 100)] | None = Field(
         default=None, description="Call attempts of a subscriber in the busy hour (BHCA): 0.9 if nothing is said."
     )
     minutes_per_year: Many | None = Field(default=None, description="Instead of the attempts: all minutes of a year,")
-    minutes_per_call: Annotated[_Value, _between(0, 600, above=True)] | None = Field(
+    minutes_per_call: Annotated[_Value, _between(0.01, 600)] | None = Field(
         default=None, description="how long a call is,"
     )
     busy_hour_share: PositiveShare | None = Field(
         default=None, description="and the share of a day's calls in its busy hour."
     )
-    dipped_share: Share = Field(default=1.0, description="Share of the calls that are dipped.")
+    dipped_share: Dipped = Field(default=1.0, description="Share of the calls that are dipped.")
     sms_share: Annotated[_Value, _between(0, 100)] = Field(
         default=1.0, description="Messages dipped for each call dipped."
     )
@@ -104,7 +114,9 @@ class Porting(_Section):
     ported_share: Share | None = Field(
         default=None, description="Instead of them: their share of the subscribers; 5 % if nothing is said."
     )
-    ports_per_day: Annotated[_Value, _between(0, 1e9)] = Field(default=30_000.0, description="Changes a day.")
+    ports_per_day: Annotated[_Value, _between(0, 1e9)] | None = Field(
+        default=None, description="Changes a day: 0.002 % to 0.03 % of the subscribers if nothing is said."
+    )
     hour_share: PositiveShare = Field(
         default=0.12, description="Share of a day's changes that take effect at its fullest full hour."
     )
@@ -122,14 +134,18 @@ class Porting(_Section):
 class Nodes(_Section):
     """What the nodes are to be."""
 
-    sites: int = Field(default=2, ge=1, le=1000, description="Places with nodes; with more than one, one may be lost.")
-    cores: int = Field(default=8, ge=1, le=1024, description="Cores of a node that answer.")
+    sites: _Whole = Field(
+        default=2, ge=1, le=1000, description="Places with nodes; with more than one, one may be lost."
+    )
+    cores: _Whole = Field(default=8, ge=1, le=1024, description="Cores of a node that answer.")
     protocol: Protocol = Field(default="enum", description="How the switches ask; engine: inside their own process.")
-    asked_at_once: int = Field(
+    asked_at_once: _Whole = Field(
         default=1, ge=1, le=64, description="Nodes asked each question; Kamailio's pdb asks all that it knows at once."
     )
-    utilisation: PositiveShare = Field(default=0.6, description="The share of its cores that a node may use up.")
-    link_mbit: Annotated[_Value, _between(0, 1e6, above=True)] = Field(
+    utilisation: Annotated[_Value, _between(0.01, 1)] = Field(
+        default=0.6, description="The share of its cores that a node may use up."
+    )
+    link_mbit: Annotated[_Value, _between(0.01, 1e6)] = Field(
         default=1000.0, description="Megabits a second between a node and what it follows."
     )
 
@@ -140,15 +156,24 @@ class Profile(_Section):
     traffic: Calls
     porting: Porting = Porting()
     nodes: Nodes = Nodes()
-    years: int = Field(default=5, ge=0, le=30, description="For how many years the nodes are to do.")
+    years: _Whole = Field(default=5, ge=0, le=30, description="For how many years the nodes are to do.")
 
     @model_validator(mode="after")
     def _fits(self) -> Profile:
-        subscribers, porting = span(self.traffic.subscribers), self.porting
-        if porting.ported_numbers is not None and span(porting.ported_numbers).low > subscribers.high:
-            raise ValueError("more ported numbers than subscribers")
-        if span(porting.ports_per_day).low > subscribers.high:
-            raise ValueError("more ports a day than subscribers")
+        subscribers = span(self.traffic.subscribers)
+        for name in ("ported_numbers", "ports_per_day"):
+            value = getattr(self.porting, name)
+            if value is not None and span(value).high > subscribers.high:
+                raise ValueError(
+                    f"porting.{name} to be at most traffic.subscribers; it is {quantity(span(value).high, '')}, "
+                    f"of {quantity(subscribers.high, '')}"
+                )
+        last = (subscribers * (span(self.traffic.growth) + 1.0) ** self.years).high
+        if last > _SUBSCRIBERS_MAX:
+            raise ValueError(
+                f"traffic.growth to leave at most {_SUBSCRIBERS_MAX:g} subscribers; in {self.years} years it makes "
+                f"{last:.3g} of them"
+            )
         return self
 
 
@@ -182,7 +207,7 @@ def profile(path: Path | None, given: dict[str, dict[str, Any]], years: int | No
         raise CapacityError(
             "an input of the plan is missing" if first["type"] == "missing" else "an input of the plan is wrong",
             where=f"{path}, {place}" if path else place,
-            expected=first["msg"].removeprefix("Value error, "),
+            expected=first["msg"].removeprefix("Value error, ").removeprefix("Input should be "),
             got="" if first["type"] == "missing" or isinstance(first["input"], dict) else str(first["input"]),
             fix="portdip capacity --help names them all." if first["type"] == "missing" else "",
         ) from error

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 #: Widths of what a plan is shown in: with `reference` behind it 80 columns.
 _LABEL, _VALUE = 52, 13
-_STYLES = {"given": "cyan", "measured": "green", "reference": "yellow", "modelled": ""}
+_STYLES = {"given": "cyan", "assumed": "magenta", "measured": "green", "reference": "yellow", "modelled": ""}
 
 
 def _option(text: str) -> Any:
@@ -30,7 +30,7 @@ def capacity(
     sms_share: Annotated[str | None, _option("Messages dipped for each call dipped: 1.")] = None,
     growth: Annotated[str | None, _option("Growth a year: 0..0.05.")] = None,
     ported_numbers: Annotated[str | None, _option("Numbers ported now: 5 % of the subscribers.")] = None,
-    ports_per_day: Annotated[str | None, _option("Changes a day: 30000.")] = None,
+    ports_per_day: Annotated[str | None, _option("Changes a day: 0.002 % to 0.03 % of the subscribers.")] = None,
     sites: Annotated[int | None, _option("Places with nodes, of which one may be lost: 2.")] = None,
     cores: Annotated[int | None, _option("Cores of a node: 8.")] = None,
     protocol: Annotated[
@@ -108,7 +108,7 @@ def _evidence(bench: Path | None, measure: bool) -> Evidence:
 def _show(made: Plan) -> None:
     from rich.text import Text
 
-    from portdip.capacity.plan import text
+    from portdip.capacity.lines import text
     from portdip.cli import _terminal
 
     console = _terminal.output()
@@ -127,7 +127,7 @@ def _show(made: Plan) -> None:
         console.print(shown, soft_wrap=True)
     console.print()
     for what, value, remark in made.headline():
-        console.print(f"{what:<21}[bold]{value:<10}[/bold]{remark}", soft_wrap=True)
+        console.print(f"{what:<21}[bold]{value:<10}[/bold] {remark}", soft_wrap=True)
     console.print()
     for remark in made.remarks():
         console.print(remark, style="yellow", soft_wrap=True)
