@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from portdip.batch import delimited
+from portdip.batch import columnar, delimited
 from portdip.batch.annotate import annotate, annotate_file
 from portdip.batch.place import Place
 from portdip.batch.question import Question
 from portdip.errors import AnnotateError
 from portdip.lookup.engine import open_engine
+from portdip.lookup.load import init_store
 from portdip.table.store import Store
 from tests.lookup import stores
 
@@ -149,3 +150,23 @@ def test_text_in_many_frames_is_read_to_its_end(engine, tmp_path, monkeypatch):
     (tmp_path / "cut.csv.zst").write_bytes(whole[: len(whole) - 5])
     with pytest.raises(AnnotateError, match="damaged zstd"):
         annotate_file(engine, tmp_path / "cut.csv.zst", tmp_path / "c.csv", "n", prefix="c_")
+
+
+@pytest.mark.parametrize("suffix", [".arrow", ".parquet"])
+def test_a_file_is_answered_from_one_state_though_the_engine_goes_on(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(columnar, "_BATCH_ROWS", 2)
+    store = init_store(tmp_path / "store", "test")
+
+    def go_on(rows: int, share: float | None = None) -> None:
+        with store.writer() as writer:
+            writer.port(stores.PORTED, f"C{rows}", str(rows))
+        engine.refresh()
+
+    engine = open_engine(store.path)
+    go_on(0)
+    source, target = tmp_path / "in.parquet", tmp_path / f"out{suffix}"
+    pq.write_table(pa.table({"n": [stores.PORTED] * 6}), source)
+    annotate_file(engine, source, target, "n", report=go_on)
+    found = pq.read_table(target) if suffix == ".parquet" else pa.ipc.open_file(target).read_all()
+    assert found["carrier"].to_pylist() == ["C0"] * 6
+    assert engine.dip(stores.PORTED).carrier.id == "C6"

@@ -4,7 +4,6 @@ import csv
 import gzip
 import io
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -14,7 +13,8 @@ from hypothesis import strategies as st
 from portdip.batch import delimited
 from portdip.batch.annotate import annotate_file
 from portdip.errors import AnnotateError, BadRowError, MissingColumnError
-from portdip.lookup.engine import Engine
+from portdip.lookup.engine import Engine, Pinned
+from portdip.table.store import Store
 from tests.lookup import stores
 
 HEADER_ADDED = "carrier,routing_number,ported,status"
@@ -72,10 +72,10 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(annotated):
     assert annotated("\ufeffn\n1\n") == f"\ufeffn,{HEADER_ADDED}\n1,,,false,unallocated\n"
 
 
-def test_a_carrier_with_a_comma_is_quoted(engine, tmp_path):
+def test_a_carrier_with_a_comma_is_quoted(engine, store, tmp_path):
     labels = engine.generation.labels
     names = pa.array([f'{carrier}, "Ltd"' for carrier in labels.carriers.to_pylist()])
-    wordy = Engine(SimpleNamespace(generation=replace(engine.generation, labels=replace(labels, carriers=names))))
+    wordy = Engine(Pinned(Store.open(store), replace(engine.generation, labels=replace(labels, carriers=names))))
     (tmp_path / "in.csv").write_text(f"n\n{stores.PORTED}\n")
     annotate_file(wordy, tmp_path / "in.csv", tmp_path / "out.csv", "n")
     rows = list(csv.reader((tmp_path / "out.csv").read_text().splitlines()))

@@ -190,6 +190,16 @@ class TestPandas:
         calls = pd.DataFrame({"n": [stores.PORTED] * 2, "at": pd.to_datetime([BEFORE, AFTER])})
         assert calls["n"].portdip.status(at=calls["at"]).tolist() == ["before-history", "ported"]
 
+    def test_times_of_other_rows_are_refused(self, used):
+        calls = pd.DataFrame({"n": [stores.PORTED] * 2, "at": pd.to_datetime([BEFORE, AFTER])})
+        for at in (calls["at"][:1], calls["at"][::-1], [BEFORE, AFTER]):
+            with pytest.raises(FrontEndError, match="same index"):
+                calls["n"].portdip.status(at=at)
+
+    def test_series_without_a_value(self, used):
+        for series in (pd.Series([None, None]), pd.Series([], dtype=object)):
+            assert series.portdip.carrier().isna().tolist() == [True] * len(series)
+
     def test_floats_are_refused(self, used):
         with pytest.raises(AnnotateError, match="cannot hold phone numbers"):
             pd.Series([1.0, None]).portdip.carrier()

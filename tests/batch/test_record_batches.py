@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -28,6 +29,25 @@ def test_answers_stand_beside_what_was_there(engine):
 def test_a_batch_without_rows_gets_the_columns(engine):
     out = annotator(engine, "n")(pa.record_batch({"n": pa.array([], pa.string())}))
     assert (out.num_rows, out.schema.names) == (0, ["n", *ADDED])
+
+
+def test_columns_without_any_value_are_nulls_as_others_are(engine):
+    """A partition without values has columns of no type, as Dask and pandas make them."""
+    empty = pa.nulls(2)
+    none = empty.dictionary_encode()
+    for numbers, moments in ((empty, empty), (none, none), (pa.array(["1", None]), empty)):
+        out = annotator(engine, "n", "at")(pa.record_batch({"n": numbers, "at": moments}))
+        assert out.select(ADDED).to_pylist() == [dict.fromkeys(ADDED)] * 2
+    annotate = annotator(engine, "n")
+    for frame in (pd.DataFrame({"n": [None, None]}), pd.DataFrame({"n": pd.Series([], dtype=object)})):
+        assert annotate(pa.RecordBatch.from_pandas(frame))["status"].null_count == len(frame)
+
+
+def test_dictionaries_of_string_views_are_read(engine):
+    views = pa.array([f"+{stores.PORTED}", "2030-01-01T00:00:00Z"], pa.string_view())
+    numbers, moments = (pa.DictionaryArray.from_arrays(pa.array([place, None], pa.int8()), views) for place in (0, 1))
+    out = annotator(engine, "n", "at")(pa.record_batch({"n": numbers, "at": moments}))
+    assert out["status"].to_pylist() == ["ported", None]
 
 
 def test_with_times_each_record_is_answered_as_of_its_own(grown):

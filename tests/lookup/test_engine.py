@@ -2,16 +2,16 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 import portdip
-from portdip.errors import StoreError, UnknownRouteError
-from portdip.lookup.engine import Engine
+from portdip.errors import InvalidNumberError, StoreError, UnknownRouteError
+from portdip.lookup.engine import Engine, Pinned
 from portdip.route import Carrier, Status
+from portdip.table.store import Store
 from tests.lookup import stores
 
 CM, CT = Carrier("CM", "China Mobile"), Carrier("CT", "China Telecom")
@@ -53,6 +53,13 @@ def test_what_is_neither_text_nor_integer_is_a_type_error(engine, wrong):
         engine.dip(wrong)
 
 
+@pytest.mark.parametrize("wrong", [-1, 0, 10**15, 2**70, "x"])
+def test_the_row_or_history_of_what_is_no_number_is_refused(engine, wrong):
+    for ask in (engine.record, engine.history):
+        with pytest.raises(InvalidNumberError, match="not a number"):
+            ask(wrong)
+
+
 def test_route_codes_lead_to_the_routes_of_dips(engine):
     codes = engine.route_codes(np.array([*stores.KINDS, 0, 2**64 - 1], dtype=np.uint64), threads=2)
     assert codes.dtype == np.uint16
@@ -78,8 +85,8 @@ def test_what_is_no_store_is_refused_with_the_way_to_make_one(tmp_path):
         portdip.open_engine(tmp_path / "nothing")
 
 
-def test_a_code_without_a_route_is_refused_and_never_answered(engine):
-    torn = Engine(SimpleNamespace(generation=replace(engine.generation, routes={})))
+def test_a_code_without_a_route_is_refused_and_never_answered(engine, store):
+    torn = Engine(Pinned(Store.open(store), replace(engine.generation, routes={})))
     with pytest.raises(UnknownRouteError, match="portdip verify"):
         torn.dip(stores.PORTED)
 

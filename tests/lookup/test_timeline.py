@@ -234,6 +234,33 @@ def test_an_engine_keeps_its_timeline_until_there_is_news_or_an_earlier_moment(f
     assert engine.timeline(1_000).generation is engine.generation
 
 
+def test_what_is_pinned_shares_the_timeline_and_keeps_it_when_the_engine_goes_on(fresh, publish):
+    publish(lambda writer: writer.port(8613800138000, "A"))
+    engine = open_engine(fresh.path)
+    pinned = engine.pinned()
+    timeline = pinned.timeline(1_000)
+    assert engine.timeline(1_000) is timeline
+    assert engine.pinned().timeline(1_000) is timeline
+    publish(lambda writer: writer.port(8613800138000, "B"))
+    engine.refresh()
+    newer = engine.timeline(1_000)
+    assert newer is not timeline
+    # Who still asks the older state does not cost those of the newer one theirs.
+    assert pinned.timeline(1_000) is timeline
+    assert engine.timeline(1_000) is newer
+    assert pinned.dip(8613800138000).carrier.id == "A"
+    assert not pinned.refresh()
+
+
+def test_moments_of_another_type_are_refused(engine):
+    numbers = pa.array([stores.PORTED] * 2, pa.uint64())
+    for moments in ([1, 2], np.array([1, 2], dtype=np.int32), np.array([1.0, 2.0]), np.array([[1], [2]])):
+        with pytest.raises(TypeError, match="int64: microseconds since 1970"):
+            engine.annotate(numbers, at=moments)
+    every_second = np.array([0, 7, 2**60, 7])[::2]
+    assert engine.annotate(numbers, at=every_second)["status"].to_pylist() == ["before-history", "ported"]
+
+
 def test_a_million_changes_are_few_bytes_each_and_none_is_met_in_python(fresh, publish, fold):
     count = 200_000
     numbers = np.arange(8613800000000, 8613800000000 + count, dtype=np.uint64)

@@ -44,8 +44,9 @@ def annotate_file(
     8601; `time_zone` (IANA name) is that of times without one, which are refused if it is not given. Nulls get nulls
     again. Where history begins later, the status is `before-history` and the others are null.
 
-    `target` appears when it is complete; on an error or interrupt, whatever was there stays. Returns the rows
-    of each status and, under "null", of none. Raises AnnotateError, MissingColumnError or BadRowError.
+    All is answered from the state that the engine has when it begins. `target` appears when it is complete; on an
+    error or interrupt, whatever was there stays. Returns the rows of each status and, under "null", of none. Raises
+    AnnotateError, MissingColumnError or BadRowError.
     """
     question = Question(column, at_column, time_zone, prefix)
     tally = annotate(engine, Place.of(source), Place.of(target), question, threads=threads, report=report)
@@ -71,6 +72,7 @@ def annotate(
             expected=f"a name that ends in {', '.join(suffixes)}",
             fix="Text stays text: guessing a column's type could change what is in it.",
         )
+    engine = engine.pinned()  # one state for all of a file
     job: Columnar | Delimited
     if source.is_columnar:
         job = Columnar(engine, source, target, question, row_groups)

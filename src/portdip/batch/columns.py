@@ -42,9 +42,9 @@ def added(names: Sequence[str], prefix: str, source: object) -> list[pa.Field]:
 
 
 def check(kind: pa.DataType, column: str, source: object) -> None:
-    """Raise AnnotateError unless numbers can be read from columns of this type: text and whole numbers."""
+    """Raise AnnotateError unless numbers can be read from columns of this type: text, whole numbers, or nothing."""
     inner = kind.value_type if types.is_dictionary(kind) else kind
-    if is_text(inner) or types.is_integer(inner):
+    if is_text(inner) or types.is_integer(inner) or types.is_null(inner):
         return
     why = " because it holds no more than 15 or 16 digits and prints none of them reliably"
     raise AnnotateError(
@@ -58,8 +58,9 @@ def check(kind: pa.DataType, column: str, source: object) -> None:
 
 def readable(numbers: pa.Array) -> pa.Array:
     """The same numbers as an array that the engine reads, of a type that `check` let pass."""
-    if types.is_dictionary(numbers.type):
-        numbers = numbers.dictionary_decode()
+    numbers = decoded(numbers)
+    if types.is_null(numbers.type):  # what tools make of a column in which they saw no value
+        return numbers.cast(pa.string())
     if is_text(numbers.type) or types.is_uint64(numbers.type):
         return numbers
     # A negative number becomes one far above 15 digits: as invalid as it was.
@@ -69,3 +70,12 @@ def readable(numbers: pa.Array) -> pa.Array:
 def is_text(kind: pa.DataType) -> bool:
     """Whether a type is one of Arrow's for text."""
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def decoded(column: pa.Array) -> pa.Array:
+    """The same values without a dictionary."""
+    if not types.is_dictionary(column.type):
+        return column
+    if types.is_string_view(column.type.value_type):  # which Arrow has no way to take from a dictionary
+        column = pa.DictionaryArray.from_arrays(column.indices, column.dictionary.cast(pa.string()))
+    return column.dictionary_decode()

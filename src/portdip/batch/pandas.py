@@ -25,7 +25,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from portdip.batch.front_ends import Source, ask, engine_of, use
-from portdip.errors import MissingPackageError
+from portdip.errors import FrontEndError, MissingPackageError
 from portdip.lookup.answers import SCHEMA
 
 try:
@@ -41,7 +41,8 @@ class Dips:
     """What can be asked of a series of numbers.
 
     `at` is a series of moments, row by row; `engine` an engine or the path of a store, where it is not the one of
-    `use`. All raise FrontEndError where there is none, AnnotateError where the series holds no numbers or no times.
+    `use`. All raise FrontEndError where there is none or the times have another index, AnnotateError where the
+    series holds no numbers or no times.
     """
 
     def __init__(self, numbers: pd.Series) -> None:
@@ -82,6 +83,12 @@ class Dips:
         return self._series(self._answers(at, time_zone, engine), name)
 
     def _answers(self, at: pd.Series | None, time_zone: str | None, engine: Source | None) -> pa.RecordBatch:
+        if at is not None and not (isinstance(at, pd.Series) and at.index.equals(self._numbers.index)):
+            raise FrontEndError(
+                "the times are not of the same rows as the numbers",
+                expected="a series with the same index",
+                fix='Take both from one frame: frame["called"].portdip.carrier(at=frame["started_at"])',
+            )
         return ask(engine_of(engine), _column(self._numbers), None if at is None else _column(at), time_zone)
 
     def _series(self, answers: pa.RecordBatch, name: str) -> pd.Series:

@@ -46,7 +46,8 @@ def check_zone(zone: str) -> str:
 def check(kind: pa.DataType, column: str, zone: str | None, source: object) -> None:
     """Raise AnnotateError unless moments can be read from columns of this type."""
     inner = kind.value_type if types.is_dictionary(kind) else kind
-    if columns.is_text(inner) or (types.is_timestamp(inner) and (inner.tz is not None or zone)):
+    has_zone = types.is_timestamp(inner) and (inner.tz is not None or zone)
+    if columns.is_text(inner) or types.is_null(inner) or has_zone:
         return
     if types.is_timestamp(inner):
         raise _without_zone(column, str(kind), source)
@@ -68,8 +69,9 @@ def moments(times: pa.Array | pa.ChunkedArray, column: str, zone: str | None, so
     """
     if isinstance(times, pa.ChunkedArray):
         times = times.combine_chunks()
-    if types.is_dictionary(times.type):
-        times = times.dictionary_decode()
+    times = columns.decoded(times)
+    if types.is_null(times.type):  # what tools make of a column in which they saw no value
+        return np.full(len(times), NO_TIME, dtype=np.int64)
     if columns.is_text(times.type):
         return _of_text(times.cast(pa.string()), column, zone, source)
     return _of_timestamps(times, zone)

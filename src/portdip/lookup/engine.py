@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import index as integer
 from os import PathLike
@@ -72,6 +73,40 @@ class Standing(Protocol):
         """Go a step on; whether there is a new generation."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """Stands where an engine has its follower, and never goes on."""
+
+    store: Store
+    generation: Generation
+
+    def refresh(self, moment: datetime) -> bool:
+        """Nothing is ever new."""
+        return False
+
+
+class _Hindsight:
+    """The past as one generation knows it, looked up when it is first asked for."""
+
+    def __init__(self, store: Store, generation: Generation) -> None:
+        self.store = store
+        self.generation = generation
+        self._making = threading.Lock()
+        self._timeline: Timeline | None = None
+
+    def timeline(self, since: int | None) -> Timeline:
+        """What `Engine.timeline` says."""
+        wanted = LONG_AGO if since is None else since
+        with self._making:
+            kept = self._timeline
+            if kept is None or kept.since > wanted:
+                # Records come in nearly any order: earlier than was thought once, they may be of any time.
+                begin = LONG_AGO if kept is not None or since is None else max(since - _ROOM, LONG_AGO)
+                self._timeline = kept = None  # its memory may be needed
+                self._timeline = kept = Timeline.of(self.store, self.generation, begin)
+        return kept
+
+
 class Engine:
     """Answers dips from one generation at a time.
 
@@ -87,7 +122,7 @@ class Engine:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._looking_back = threading.Lock()
-        self._timeline: Timeline | None = None
+        self._hindsight = _Hindsight(follower.store, follower.generation)
         #: What kept the last refresh of a live engine from succeeding; dips go on from the last good state.
         self.trouble: Exception | None = None
 
@@ -118,6 +153,13 @@ class Engine:
             sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
             self._thread = threading.Thread(target=self._keep_up, name="portdip-follow", daemon=True)
             self._thread.start()
+
+    def pinned(self) -> Engine:
+        """An engine that stays at the state this one has now, and shares what it has made of the past."""
+        hindsight = self._looking_back_from()
+        engine = Engine(Pinned(hindsight.store, hindsight.generation))
+        engine._hindsight = hindsight
+        return engine
 
     def close(self) -> None:
         """End the thread of a live engine; dips are still answered, from the last state."""
@@ -170,7 +212,7 @@ class Engine:
         return lag(self._follower.store, self._generation.sequence, datetime.now(UTC))
 
     def history(self, number: str | int) -> list[Holding]:
-        """Every holder of `number` that the store knows of, oldest first."""
+        """Every holder of `number` that the store knows of, oldest first. Raises InvalidNumberError."""
         return history(self._follower.store, self._generation, check(_integer(number)))
 
     def served(self, carrier: str | None = None, routing_number: str | None = None) -> pa.RecordBatchReader:
@@ -181,9 +223,12 @@ class Engine:
         generation = self._generation
         return reverse.served(generation, reverse.chosen(generation, carrier=carrier, routing_number=routing_number))
 
-    def record(self, number: int) -> Record | None:
-        """The full row of a number that is ported: donor, date and sequence too. Takes some milliseconds."""
-        return record(self._follower.store, self._generation, number)
+    def record(self, number: str | int) -> Record | None:
+        """The full row of a number that is ported: donor, date and sequence too. Takes some milliseconds.
+
+        Raises InvalidNumberError.
+        """
+        return record(self._follower.store, self._generation, check(_integer(number)))
 
     def dip(self, number: str | int, at: datetime | None = None) -> Dip:
         """Who serves `number` now: a text of digits, with or without a leading '+', or an integer.
@@ -226,17 +271,13 @@ class Engine:
         Made when it is first asked for, in seconds for millions of changes, and kept for this state of the table.
         Raises as `history` does.
         """
-        wanted = LONG_AGO if since is None else since
-        generation = self._generation
+        return self._looking_back_from().timeline(since)
+
+    def _looking_back_from(self) -> _Hindsight:
         with self._looking_back:
-            kept = self._timeline
-            if kept is None or kept.generation is not generation or kept.since > wanted:
-                again = kept is not None and kept.generation is generation
-                # Records come in nearly any order: earlier than was thought once, they may be of any time.
-                begin = LONG_AGO if again or since is None else max(since - _ROOM, LONG_AGO)
-                self._timeline = kept = None  # its memory may be needed
-                self._timeline = kept = Timeline.of(self._follower.store, generation, begin)
-        return kept
+            if self._hindsight.generation is not self._generation:
+                self._hindsight = _Hindsight(self._follower.store, self._generation)
+            return self._hindsight
 
     def annotate(
         self, numbers: pa.Array | pa.ChunkedArray, threads: int = 1, at: Moments | None = None
@@ -247,10 +288,13 @@ class Engine:
         Carrier (its id), routing number and status are dictionaries; carrier and routing number are null
         where no carrier serves the number, and status says why.
 
-        `at` asks who served each number at a moment of its own: microseconds since 1970, UTC, of as many, and what
-        `portdip.lookup.answers.answer_at` says.
+        `at` asks who served each number at a moment of its own: an int64 array of as many microseconds since 1970, UTC,
+        else TypeError or ValueError, and what `portdip.lookup.answers.answer_at` says.
         """
         if at is not None:
+            if not isinstance(at, np.ndarray) or at.dtype != np.int64 or at.ndim != 1:
+                raise TypeError("moments must be a numpy array of int64: microseconds since 1970, UTC")
+            at = np.ascontiguousarray(at)
             told = at if at.min(initial=0) > INVALID_TIME else at[at > INVALID_TIME]
             timeline = self.timeline(int(told.min()) if len(told) else 0)
             return answer_at(timeline, timeline.generation.labels, numbers, at, threads)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from portdip.errors import DamagedSnapshotError, StoreError
-from portdip.lookup.engine import Engine
+from portdip.lookup.engine import Engine, Pinned
 from portdip.lookup.generation import Generation
 from portdip.lookup.state import State
 from portdip.table.store import Store
@@ -55,18 +55,6 @@ class Pin:
         return content | {"digest": self.digest, "moment": self.moment.isoformat()}
 
 
-@dataclass(frozen=True, slots=True)
-class _Pinned:
-    """Stands where an engine has its follower, and never goes on."""
-
-    store: Store
-    generation: Generation
-
-    def refresh(self, moment: datetime) -> bool:
-        """Nothing is ever new."""
-        return False
-
-
 def open_pinned(path: Path, pin: Pin) -> Engine:
     """An engine over the store at `path` that stays at `pin`.
 
@@ -81,7 +69,7 @@ def open_pinned(path: Path, pin: Pin) -> Engine:
     state.take(upto, pin.moment)
     if (state.head.sequence, state.head.digest) != (pin.sequence, pin.digest):
         raise _gone(path, pin, f"the chain leads to sequence {state.head.sequence}, digest {state.head.digest}")
-    return Engine(_Pinned(store, state.generation()))
+    return Engine(Pinned(store, state.generation()))
 
 
 def _gone(path: Path, pin: Pin, got: str) -> StoreError:
