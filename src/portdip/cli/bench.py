@@ -41,23 +41,30 @@ def bench(
     from portdip import files
     from portdip.capacity import comparing, result
     from portdip.cli import _terminal
-    from portdip.cli._measuring import measured
+    from portdip.cli._measuring import check_writable, measured
+    from portdip.errors import BenchResultError
 
     old = result.load(against) if against is not None else None
-    found = measured(_extent(sizes, quick), seed, directory)
     if out is not None:
-        files.write(out, found.as_json())
+        check_writable(out, "--out")
+    found = measured(_extent(sizes, quick), seed, directory)
+    try:
+        if out is not None:
+            files.write(out, found.as_json())
+        comparison = comparing.compare(found, old) if old is not None else None
+    except (OSError, BenchResultError):
+        print(found.as_json().decode(), end="")  # it took too long to measure to be lost
+        raise
     if as_json:
         print(found.as_json().decode(), end="")
-    elif old is None:
+    elif comparison is None:
         _show(found)
-    if old is not None:
-        console = _terminal.errors() if as_json else _terminal.output()
-        _show_comparison(comparing.compare(found, old), console)
+    if comparison is not None:
+        _show_comparison(comparison, _terminal.errors() if as_json else _terminal.output())
 
 
 def _extent(sizes: str | None, quick: bool) -> Extent:
-    """How much to measure. Raises CapacityError for sizes that are no numbers."""
+    """How much to measure. Raises CapacityError for sizes that are no numbers, or that cannot be meant."""
     import dataclasses
     import math
 
@@ -71,9 +78,10 @@ def _extent(sizes: str | None, quick: bool) -> Extent:
         given = tuple(sorted({int(float(text)) for text in sizes.split(",")}))
     except (ValueError, OverflowError):
         raise CapacityError("no such sizes", where="--sizes", expected="numbers such as 1e6,1e7", got=sizes) from None
+    wanted = dataclasses.replace(extent, sizes=given)
     # Rounds of larger tables take longer, though by far not in proportion: most of a round does not depend on them.
     longer = max(1.0, math.sqrt(sum(given) / sum(extent.sizes)))
-    return dataclasses.replace(extent, sizes=given, seconds=extent.seconds * longer)
+    return dataclasses.replace(wanted, seconds=extent.seconds * longer)
 
 
 def _show(measured: Result) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
@@ -36,15 +38,29 @@ class Publisher:
         self._process = context.Process(target=_publish_when_told, args=(path, numbers, there), daemon=True)
 
     def __enter__(self) -> Self:
-        self._process.start()
-        self.wait()
+        # The terminal sends SIGINT to all of us; who measures decides. The process inherits that it is blocked, so that
+        # it is while Python starts as well. Starting the tracker lets it through again: so that comes before.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            self.wait()
+        except BaseException:
+            self._end(0.0)
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end(_PATIENCE_SECONDS if kind is None else 0.0)
+
+    def _end(self, patience: float) -> None:
         self._here.close()
-        self._process.join(_PATIENCE_SECONDS)
-        if self._process.is_alive():
-            self._process.kill()
+        self._process.join(patience)
+        self._process.kill()
+        self._process.join()
 
     def start(self, seconds: float, rate: float, changes: int) -> None:
         """Publish `rate` deltas a second of `changes` changes each for so long, from now on."""
@@ -87,5 +103,5 @@ def _publish_when_told(path: Path, numbers: Numbers, pipe: Connection) -> None:
                     turn += 1
                     time.sleep(max(0.0, turn / rate - (time.perf_counter() - began)))
             pipe.send("done")
-    except EOFError:
+    except (EOFError, ConnectionError):
         return

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -28,12 +29,22 @@ _DENSITY_NUMBERS_QUICK, _DENSITY_NUMBERS = 1_000_000, 4_000_000
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is measured: tables of these sizes, rounds, and the seconds that the rounds may take."""
+    """How much is measured: tables of these sizes, rounds, and the seconds that the rounds may take.
+
+    Raises CapacityError for sizes that cannot be meant.
+    """
 
     sizes: tuple[int, ...]
     rounds: int
     seconds: float
     is_quick: bool
+
+    def __post_init__(self) -> None:
+        for size in self.sizes:
+            if not SIZE_MIN <= size <= SIZE_MAX:
+                raise CapacityError(
+                    "no such size", expected=f"{SIZE_MIN:,} to {SIZE_MAX:,} numbers in a table", got=f"{size:,}"
+                )
 
     @property
     def seconds_all(self) -> float:
@@ -48,18 +59,13 @@ USUAL = Extent((1_000_000, 10_000_000), 12, 360.0, False)
 def run(extent: Extent, seed: int, directory: Path, report: Report) -> Result:
     """Measure; the stores are made below `directory` and removed in the end.
 
-    Raises CapacityError for sizes that cannot be meant or that there is no room for, or where the server that is to
-    be asked does not come up; OSError where the directory cannot be written.
+    Raises CapacityError for sizes that there is no room for, where another run has the directory, or where the server
+    that is to be asked does not come up; OSError where the directory cannot be written.
     """
-    for size in extent.sizes:
-        if not SIZE_MIN <= size <= SIZE_MAX:
-            raise CapacityError(
-                "no such size", expected=f"{SIZE_MIN:,} to {SIZE_MAX:,} numbers in a table", got=f"{size:,}"
-            )
     tables.check_room(sum(extent.sizes), directory)
     began, measured = time.monotonic(), datetime.now(UTC)
     busy, own = machine.busy_seconds(), machine.own_seconds()
-    with files.scratch_directory(directory / _SCRATCH) as scratch, ExitStack() as opened:
+    with _scratch(directory) as scratch, ExitStack() as opened:
         fingerprint = machine.fingerprint(scratch)
         made, probes = [], limits.probes(extent.is_quick)
         for size in sorted(set(extent.sizes)):
@@ -85,6 +91,20 @@ def run(extent: Extent, seed: int, directory: Path, report: Report) -> Result:
         machine=fingerprint,
         figures=(*sampled, *figures),
     )
+
+
+@contextmanager
+def _scratch(directory: Path) -> Iterator[Path]:
+    with ExitStack() as opened:
+        try:
+            scratch = opened.enter_context(files.scratch_directory(directory / _SCRATCH))
+        except BlockingIOError as error:
+            raise CapacityError(
+                "another bench runs in this directory",
+                where=str(directory.absolute()),
+                fix="Wait for it, or give another --directory.",
+            ) from error
+        yield scratch
 
 
 def _others(busy_before: float | None, busy: float | None, own: float, seconds: float) -> float | None:
