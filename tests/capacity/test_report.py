@@ -15,7 +15,7 @@ from portdip.capacity.traffic import profile
 from portdip.errors import MissingPackageError
 from tests.capacity import browser, results
 
-pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+imread = pytest.importorskip("matplotlib.image", reason="the extra `report` is not installed").imread
 
 GIVEN = {"traffic": {"subscribers": 1.8e9, "busy_hour_attempts": (0.1, 0.16)}, "porting": {"ported_numbers": 120e6}}
 
@@ -105,6 +105,32 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch):
     with pytest.raises(MissingPackageError, match="matplotlib") as missing:
         plots.check()
     assert "portdip[report]" in missing.value.fix
+
+
+def test_a_pair_of_subscribers_is_a_pair_in_the_title_too():
+    shown = report.page(made({"traffic": {"subscribers": (1e6, 4e6)}}))
+    assert "<h1>Capacity plan: 1 M to 4 M subscribers, 2 sites</h1>" in shown
+
+
+def test_what_a_plan_for_one_site_inside_a_process_shows_is_true_of_it():
+    shown = report.page(made({"traffic": {"subscribers": 1e6}, "nodes": {"protocol": "engine", "sites": 1}}))
+    assert "2 at one site, one to spare" in shown
+    assert "dots are" not in shown
+    assert "dots are measured" in report.page(made())
+
+
+def test_values_that_nobody_gave_are_told_apart(page):
+    assert '<span class="kind assumed">assumed</span>' in page
+    assert '<span class="kind given">given</span>' in page
+
+
+@pytest.mark.system("chromium", "chromium")
+@pytest.mark.parametrize("width", [400, 800, 1280])
+def test_nothing_runs_off_the_right_edge_of_a_screen(page, tmp_path, width):
+    path = tmp_path / "report.html"
+    path.write_text(page)
+    margin = imread(browser.look_at(path, tmp_path, width, 9000).picture)[:, -10:, :3]
+    assert (margin == 1).all()
 
 
 @pytest.mark.system("chromium", "chromium")

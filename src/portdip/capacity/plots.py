@@ -113,8 +113,10 @@ def latency(made: Plan) -> str:
                 )  # fmt: skip
         limit = made["utilisation"].likely * 100
         axes.axvline(limit, color=_NEED, linewidth=1, linestyle=":")
-        axes.text(limit, 0.98, f"limit of the plan, {limit:g} % ", transform=axes.get_xaxis_transform(), fontsize=8,
-                  color=_NEED, ha="right", va="top", rotation=90)  # fmt: skip
+        axes.annotate(
+            f"limit of the plan, {limit:g} %", (limit, 0.98), xycoords=("data", "axes fraction"), xytext=(-4, 0),
+            textcoords="offset points", fontsize=8, color=_NEED, ha="right", va="top", rotation=90,
+        )  # fmt: skip
         axes.set(yscale="log", xlim=(0, 100), xlabel="CPU of a core used up, %", ylabel="time of an answer")
         _ticks(axes, "y", "us")
         axes.legend(

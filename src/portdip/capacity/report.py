@@ -9,7 +9,7 @@ from portdip.capacity import plots
 from portdip.capacity.lines import Line, text
 from portdip.capacity.plan import Plan
 from portdip.capacity.published import System, systems
-from portdip.capacity.quantity import quantity
+from portdip.capacity.quantity import quantity, span_text
 
 #: Nothing is fetched, and nothing runs.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -32,23 +32,31 @@ ul.remarks { margin: 14px 0 0; padding: 10px 14px 10px 30px; background: #fff6ec
   border-left: 4px solid var(--orange); }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
 table.steps { table-layout: fixed; }
-.steps th:nth-child(2) { width: 13%; } .steps th:nth-child(3) { width: 21%; } .steps th:nth-child(4) { width: 12%; }
+.steps th:nth-child(2) { width: 14%; } .steps th:nth-child(3) { width: 21%; } .steps th:nth-child(4) { width: 12%; }
 th { text-align: left; font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--ink);
   padding: 4px 10px 4px 0; }
 td { border-bottom: 1px solid var(--rule); padding: 5px 10px 5px 0; vertical-align: top; }
 td.value { font-weight: 600; white-space: nowrap; font-variant-numeric: tabular-nums; }
-td.bounds { color: var(--soft); white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.bounds { color: var(--soft); font-variant-numeric: tabular-nums; }
+.bounds span { white-space: nowrap; }
 td .formula { color: var(--soft); font-size: 12px; line-height: 1.4; overflow-wrap: anywhere; }
 .kind { font-size: 11.5px; padding: 1px 7px; border-radius: 9px; white-space: nowrap; border: 1px solid currentColor; }
 .kind.given { color: #555; } .kind.measured { color: #00694d; } .kind.reference { color: #9a5b00; }
-.kind.modelled { color: #005a8e; }
+.kind.modelled { color: #005a8e; } .kind.assumed { color: #8a2d6a; }
 figure { margin: 10px 0 0; } figure svg { width: 100%; height: auto; display: block; }
+.wide { overflow-x: auto; }
 figcaption { color: var(--soft); font-size: 13px; max-width: 88ch; }
 td.figure { white-space: nowrap; }
 pre { font-size: 12.5px; white-space: pre-wrap; margin: 8px 0; }
 td.source { font-size: 12px; color: var(--soft); overflow-wrap: anywhere; }
 @media screen and (max-width: 760px) {
-  .cards { grid-template-columns: repeat(2, 1fr); } td.bounds, th.bounds { display: none; }
+  body { padding: 20px 16px 40px; }
+  .cards { grid-template-columns: repeat(2, 1fr); } .card .value { font-size: 22px; overflow-wrap: anywhere; }
+  .wide svg, .wide table { width: 760px; }
+  .steps, .steps tbody { display: block; } .steps thead { display: none; }
+  .steps tr { display: flex; flex-wrap: wrap; gap: 2px 12px; padding: 7px 0; border-bottom: 1px solid var(--rule); }
+  .steps td { border: 0; padding: 0; } .steps td:first-child { flex: 1 0 100%; } .steps td:last-child { order: 1; }
+  .steps td.bounds { order: 2; flex: 1 0 100%; } .steps td.bounds:empty { display: none; }
 }
 @page { size: A4; margin: 14mm 13mm; }
 @media print {
@@ -65,7 +73,7 @@ def page(made: Plan) -> str:
     """The page. Raises MissingPackageError where matplotlib is not installed."""
     plots.check()
     evidence = made.evidence
-    subscribers = quantity(made["subscribers"].likely, "")
+    subscribers = span_text(made["subscribers"], "") or quantity(made["subscribers"].likely, "")
     sites = made.profile.nodes.sites
     title = f"Capacity plan: {subscribers} subscribers, {sites} site{'s' if sites > 1 else ''}"
     measured = f"{evidence.result.measured:%Y-%m-%d %H:%M} UTC"
@@ -78,14 +86,14 @@ def page(made: Plan) -> str:
         "<h2>Plots</h2>",
         *_figures(made),
         "<h2>How it was worked out</h2>",
-        "<p>Bounds are the worst cases of everything that goes into a value, taken together. <b>Given</b>: from you. "
-        "<b>Measured</b>: on the machine named above; <b>reference</b>: on another one. <b>Modelled</b>: by the "
-        "formula that stands below it.</p>",
+        "<p>Bounds are the worst cases of everything that goes into a value, taken together. <b>Given</b>: from you; "
+        "<b>assumed</b>: usual values, where you said nothing. <b>Measured</b>: on the machine named above; "
+        "<b>reference</b>: on another one. <b>Modelled</b>: by the formula that stands below it.</p>",
         *_tables(made),
         "<h2>Alternatives</h2>",
         "<p>Rows that say measured were measured by the developers of portdip, on two shared cores of an AMD EPYC "
         "virtual machine; rows that say published are the authors' own figures on their hardware.</p>",
-        _alternatives(systems()),
+        f'<div class="wide">{_alternatives(systems())}</div>',
         "<h2>The model of the time of an answer</h2>",
         *_model(),
     ]
@@ -109,24 +117,28 @@ def _cards(made: Plan) -> str:
 
 
 def _figures(made: Plan) -> list[str]:
-    kind = made.evidence.kind
+    dots = (
+        f"Lines are the model, dots are {made.evidence.kind}: asked by schedule, times counted from the schedule, bars "
+        "the spread over the rounds. Where dots lie far above the lines, a host or another process may have taken the "
+        "core away."
+        if made.loads
+        else "Lines are the model; at a load nothing was measured inside a process."
+    )
     drawn = [
         ("Dips a second against cores", plots.cores(made),
          "What a site carries with so many cores, at the utilisation of the plan. Dashed: the alternatives, with as "
          "many cores and the same utilisation, each at its own protocol."),
-        ("Time of an answer against load", plots.latency(made),
-         f"Lines are the model, dots are {kind}: asked by schedule, times counted from the schedule, bars the spread "
-         "over the rounds. What lies above the lines is the machine's own doing: a host or another process that took "
-         "the core away."),
+        ("Time of an answer against load", plots.latency(made), dots),
         ("Memory against numbers", plots.memory(made),
-         "Our band reaches from the density of ported numbers now to that in the last year. Dashed: the alternatives, "
-         "bytes of a number."),
+         "Our band reaches over the densities of ported numbers, now and at most. Dashed: the alternatives, bytes of a "
+         "number."),
         ("One core, beside the alternatives", plots.alternatives(made),
          "Above what answers inside a process, below what answers over a network. Ours is of the machine named above, "
          "the others of theirs."),
     ]  # fmt: skip
     return [
-        f"<figure><h3>{escape(title)}</h3>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
+        f'<figure><h3>{escape(title)}</h3><div class="wide">{svg}</div>'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
         for title, svg, caption in drawn
     ]
 
@@ -142,11 +154,13 @@ def _tables(made: Plan) -> list[str]:
 
 def _row(line: Line) -> str:
     value, bounds = text(line)
+    # A line may end before the second bound, but not within one.
+    both = " to ".join(f"<span>{escape(bound)}</span>" for bound in bounds.split(" to ")) if bounds else ""
     words = f"{escape(line.words)}<br>" if line.words != line.numbers else ""
     formula = f'<div class="formula">{words}= {escape(line.numbers)}</div>' if line.numbers else ""
     return (
         f'<tr><td>{escape(line.label)}{formula}</td><td class="value">{escape(value)}</td>'
-        f'<td class="bounds">{escape(bounds)}</td><td><span class="kind {line.kind}">{line.kind}</span></td></tr>'
+        f'<td class="bounds">{both}</td><td><span class="kind {line.kind}">{line.kind}</span></td></tr>'
     )
 
 
