@@ -184,6 +184,17 @@ def remove(path: Path) -> None:
         disk.unlink(path)
 
 
+def remove_unfinished(path: Path) -> None:
+    """Remove what a process that was killed had written of a file; nothing happens where one writes it still."""
+    temporary = _temporary(path)
+    with contextlib.suppress(FileNotFoundError, BlockingIOError):
+        handle = _claim(temporary, os.O_WRONLY)
+        try:
+            remove(temporary)
+        finally:
+            disk.close(handle)
+
+
 def sync_file(path: Path) -> None:
     """Bring a file's bytes to the disk."""
     with _opened(path) as handle, _naming(path):

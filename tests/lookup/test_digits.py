@@ -183,6 +183,21 @@ def test_other_types_are_refused(column, got):
         NumberColumn(column)
 
 
+def test_a_type_of_somebodys_own_that_calls_itself_uint64_is_refused():
+    class Small(pa.ExtensionType):
+        def __init__(self):
+            super().__init__(pa.int8(), "portdip.tests.small")
+
+        def __arrow_ext_serialize__(self):
+            return b""
+
+        def __str__(self):
+            return "uint64"
+
+    with pytest.raises(TypeError, match="numbers must be"):
+        NumberColumn(pa.ExtensionArray.from_storage(Small(), pa.array([1], pa.int8())))
+
+
 def test_an_instruction_set_that_is_not_there_is_refused():
     with pytest.raises(ValueError, match="no kernel 'abacus' here"):
         _digits.use_kernel("abacus")

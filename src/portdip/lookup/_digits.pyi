@@ -4,12 +4,13 @@ from typing import Any, Final, final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 MISSING: Final[int]
 """What a null reads as: 2^64 - 1."""
 
-LAYOUTS: Final[dict[str, int]]
-"""The Arrow types a NumberColumn reads, by name."""
+LAYOUTS: Final[dict[pa.DataType, int]]
+"""The Arrow types a NumberColumn reads, and how."""
 
 def parse(text: str) -> int:
     """The number a string spells, or 0."""

@@ -134,7 +134,9 @@ cdef enum Layout:
     LARGE_STRINGS
     VIEWS
 
-LAYOUTS = {"uint64": INTEGERS, "string": STRINGS, "large_string": LARGE_STRINGS, "string_view": VIEWS}
+LAYOUTS = {
+    pa.uint64(): INTEGERS, pa.string(): STRINGS, pa.large_string(): LARGE_STRINGS, pa.string_view(): VIEWS,
+}
 
 
 @cython.final
@@ -145,9 +147,9 @@ cdef class NumberColumn:
     """
 
     def __cinit__(self, column):
-        kind = str(getattr(column, "type", type(column).__name__))
-        if kind not in LAYOUTS or not isinstance(column, (pa.Array, pa.ChunkedArray)):
-            raise TypeError(f"numbers must be an Arrow array of {', '.join(LAYOUTS)}, not {kind}")
+        kind = getattr(column, "type", type(column).__name__)
+        if not isinstance(column, (pa.Array, pa.ChunkedArray)) or kind not in list(LAYOUTS):  # not all kinds hash
+            raise TypeError(f"numbers must be an Arrow array of {', '.join(map(str, LAYOUTS))}, not {kind}")
         self.layout = LAYOUTS[kind]
         self.rows = 0
         self.arrays = column.chunks if isinstance(column, pa.ChunkedArray) else [column]

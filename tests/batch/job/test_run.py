@@ -1,22 +1,26 @@
 """Many files as one job: all of them, once, from one state of the store, whatever stops it on the way."""
 
+import errno
 import gzip
 import json
 import os
 import resource
 import signal
 import time
+from dataclasses import asdict, replace
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from portdip.batch.job import plan, run
+from portdip import files
+from portdip.batch.job import plan, run, worker
 from portdip.batch.job.run import annotate_files
 from portdip.batch.question import Question
 from portdip.errors import AnnotateError, StoreLockedError
 from portdip.lookup.engine import open_engine
+from portdip.lookup.pinned import Pin
 from portdip.table.store import Store
 from tests.lookup import stores
 from tests.lookup.stores import make_store
@@ -155,15 +159,23 @@ def test_a_worker_killed_while_it_writes_leaves_no_half_file(go, calls, tmp_path
 
 
 def test_a_shard_that_ends_every_process_is_left_out(go, calls, tmp_path, monkeypatch):
-    begin = run._Worker.begin
+    begin, answer = run._Worker.begin, run._Worker.answer
 
     def kill_at_one(worker, place):
         begin(worker, place)
         if place == 1:
             os.kill(worker.process.pid, signal.SIGKILL)
 
+    def killed_while_it_writes(worker):
+        if worker.place == 1:
+            (tmp_path / "out" / "day=1").mkdir(exist_ok=True)
+            (tmp_path / "out" / "day=1" / ".a-00001.parquet.tmp").write_bytes(b"half")
+        return answer(worker)
+
     monkeypatch.setattr(run._Worker, "begin", kill_at_one)
+    monkeypatch.setattr(run._Worker, "answer", killed_while_it_writes)
     outcome = go(calls)
+    assert not [name for name in content(tmp_path / "out") if name.endswith(".tmp")]
     assert outcome.damaged == [(str(calls / "day=1" / "a.parquet"), "its process has ended 3 times: by signal 9")]
     assert not (tmp_path / "out" / "_SUCCESS").exists()
 
@@ -251,6 +263,50 @@ def test_resume_refuses_another_job(go, calls, tmp_path):
         go(calls / "day=1", resume=True)
     with pytest.raises(AnnotateError, match=r"something in the way.*--resume"):
         go(calls)
+
+
+def test_of_two_jobs_begun_at_once_in_one_place_one_goes_on(go, calls, tmp_path, monkeypatch):
+    begin = plan.Job.begin
+
+    def begin_after_another(job, out):
+        begin(replace(job, question=Question("row")), out)
+        monkeypatch.setattr(files, "names", lambda path: [])  # as it was when this one looked
+        begin(job, out)
+
+    monkeypatch.setattr(plan.Job, "begin", begin_after_another)
+    with pytest.raises(AnnotateError, match="something in the way"):
+        go(calls)
+    assert plan.Job.read(tmp_path / "out").question == Question("row")
+
+
+def test_an_input_that_changes_while_it_is_read_is_not_done(calls, store, tmp_path):
+    job = plan.Job(str(store), Pin.of(open_engine(store).generation), QUESTION, plan.shards([calls], tmp_path / "out"))
+    path = calls / "day=2" / "b.csv.gz"
+    [shard] = [shard for shard in job.shards if shard.source == str(path)]
+
+    class Touched(plan.Shard):
+        def check(self):
+            super().check()
+            os.utime(path)
+
+    touched = Touched(**asdict(shard))
+    answer = worker._done(open_engine(store), job, touched, tmp_path / "out")
+    assert "has changed since" in answer["damaged"]
+
+
+@pytest.mark.parametrize(("where", "what"), [("out", "fatal"), ("store", "fatal"), ("calls", "damaged")])
+def test_only_what_fails_at_an_input_is_its_damage(calls, store, tmp_path, monkeypatch, where, what):
+    """The next shard would fare no better where the medium of the results fails, or that of the store."""
+    job = plan.Job(str(store), Pin.of(open_engine(store).generation), QUESTION, plan.shards([calls], tmp_path / "out"))
+    shard = job.shards[0]
+    failing = {"out": tmp_path / "out" / shard.target, "store": store / "index", "calls": shard.source}[where]
+
+    def fail(*_, **__):
+        raise OSError(errno.EIO, "the medium", str(failing))
+
+    monkeypatch.setattr(worker, "annotate", fail)
+    answer = worker._done(open_engine(store), job, shard, tmp_path / "out")
+    assert answer == {what: f"{failing}: the medium"}
 
 
 def test_what_cannot_be_a_job_is_refused_before_anything_is_written(go, calls, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -68,21 +68,28 @@ class Job:
 
     def begin(self, out: Path) -> None:
         """Begin it: its directory must be empty or not there, else AnnotateError."""
+        in_the_way = AnnotateError(
+            "there is something in the way",
+            where=str(out),
+            expected="a directory that is empty or not there",
+            fix="Use --resume to go on with a job that was stopped.",
+        )
         if out.exists() and (not out.is_dir() or files.names(out)):
-            raise AnnotateError(
-                "there is something in the way",
-                where=str(out),
-                expected="a directory that is empty or not there",
-                fix="Use --resume to go on with a job that was stopped.",
-            )
-        self.write(out)
+            raise in_the_way
+        try:
+            self._put(out, files.write_new)
+        except (FileExistsError, BlockingIOError) as error:  # by another job, begun in this moment
+            raise in_the_way from error
 
     def write(self, out: Path) -> None:
-        """Put it into its directory."""
+        """Put it into its directory in place of the one that was begun there."""
+        self._put(out, files.write)
+
+    def _put(self, out: Path, write: Callable[[Path, bytes], None]) -> None:
         files.make_directory(out / DIRECTORY)
         content = {"format": FORMAT_VERSION, "store": self.store, "pin": self.pin.as_json()}
         content |= {"question": asdict(self.question), "shards": [asdict(shard) for shard in self.shards]}
-        files.write(out / DIRECTORY / _JOB, json.dumps(content, indent=1).encode())
+        write(out / DIRECTORY / _JOB, json.dumps(content, indent=1).encode())
 
     @classmethod
     def read(cls, out: Path) -> Self:

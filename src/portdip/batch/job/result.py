@@ -75,6 +75,7 @@ def resumed(job: Job, out: Path) -> tuple[Job, list[Result | None]]:
     for shard in set(begun.shards) - set(job.shards):
         with contextlib.suppress(FileNotFoundError):
             files.remove(out / shard.target)
+        files.remove_unfinished(out / shard.target)
     results = [done.get(shard) for shard in job.shards]
     if None in results:
         with contextlib.suppress(FileNotFoundError):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from portdip import files
 from portdip.batch.job import worker
 from portdip.batch.job.plan import Job, alone, shards
 from portdip.batch.job.result import Result, resumed, succeed
@@ -163,6 +164,7 @@ def _answers(job: Job, waiting: deque[int], out: Path, count: int) -> Generator[
                     if tries[one.place] < _TRIES:
                         waiting.append(one.place)
                     else:
+                        files.remove_unfinished(out / job.shards[one.place].target)
                         yield one.place, f"its process has ended {_TRIES} times: {_ending(one.process.returncode)}"
                     if waiting:
                         start()

@@ -23,8 +23,11 @@ from portdip.errors import AnnotateError, FeedError, PortdipError
 from portdip.lookup.engine import Engine
 from portdip.lookup.pinned import open_pinned
 
-#: No room, or what an earlier job that was killed still writes: no fault of the input.
-_NOT_ITS_FAULT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EAGAIN}
+#: No room, too many open files, or what an earlier job that was killed still writes: no fault of the input.
+_NOT_ITS_FAULT = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EAGAIN),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+}
 
 
 def main() -> None:
@@ -52,13 +55,15 @@ def _done(engine: Engine, job: Job, shard: Shard, out: Path) -> dict[str, Any]:
         tally = annotate(
             engine, Place.of(Path(shard.source)), Place.of(target), job.question, row_groups=shard.row_groups
         )
+        shard.check()  # nobody changed it while it was read
         result = Result.of(shard, tally, out)
         result.write(out)
     except (AnnotateError, FeedError) as error:
         return {"damaged": str(error)}
     except OSError as error:
         said = ": ".join(str(part) for part in (error.filename, error.strerror) if part) or str(error)
-        return {"fatal" if error.errno in _NOT_ITS_FAULT else "damaged": said}
+        elsewhere = error.filename not in (None, shard.source)  # at the result, or in the store
+        return {"fatal" if elsewhere or error.errno in _NOT_ITS_FAULT else "damaged": said}
     except PortdipError as error:
         return {"fatal": str(error)}
     return {"result": result.as_json()}
