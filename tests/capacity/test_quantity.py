@@ -20,6 +20,7 @@ def test_what_is_worked_out_from_values_within_bounds_is_within_the_bounds_worke
 def test_of_two_bounds_the_middle_is_geometric():
     assert Span.between(2, 8) == Span(2, 4, 8)
     assert Span.between(0, 8) == Span(0, 4, 8)
+    assert Span.between(1e-217, 1e-214).likely == 1e-217  # the product is too small for a float
 
 
 def test_of_two_bounds_that_are_not_both_above_nothing_it_is_half_way():

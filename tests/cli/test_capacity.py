@@ -128,3 +128,15 @@ def test_a_result_of_another_version_or_damaged_is_refused(portdip, bench):
     assert "another version" in portdip("capacity", "--subscribers", "1e6", "--bench", bench).err
     bench.write_bytes(orjson.dumps(read)[:-200])
     assert "cut off" in portdip("capacity", "--subscribers", "1e6", "--bench", bench).err
+
+
+@pytest.mark.parametrize("change", [{"unit": "ms"}, {"samples": [0.0, 5.0, 5.0]}, {"samples": [1e300]}])
+def test_a_result_with_a_figure_that_cannot_be_is_refused_in_one_line(portdip, bench, tmp_path, change):
+    read = orjson.loads(bench.read_bytes())
+    figure = next(one for one in read["figures"] if (one["group"], one["name"]) == ("enum", "CPU of an answer"))
+    figure.update(change)
+    bench.write_bytes(orjson.dumps(read))
+    done = portdip("capacity", "--subscribers", "1e7", "--bench", bench, "--html", tmp_path / "report.html")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "enum: CPU of an answer" in done.err
+    assert not (tmp_path / "report.html").exists()

@@ -39,7 +39,8 @@ class Span:
     @classmethod
     def between(cls, low: float, high: float) -> Self:
         """Only its bounds are known: likely is their geometric mean, or the middle where they are not both above 0."""
-        return cls(low, math.sqrt(low * high) if low > 0 else (low + high) / 2, high)
+        middle = math.sqrt(low * high) if low > 0 else (low + high) / 2
+        return cls(low, min(max(middle, low), high), high)  # of the smallest numbers the product is 0
 
     @property
     def is_exact(self) -> bool:

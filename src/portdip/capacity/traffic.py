@@ -47,15 +47,15 @@ _One = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 _Whole = Annotated[int, Field(strict=True)]
 
 
-def _between(low: float, high: float, above: bool = False) -> AfterValidator:
+def _between(low: float, high: float) -> AfterValidator:
     """Bounds that a number, or both of a pair, keep; and a pair ascends."""
 
     def check(value: float | tuple[float, float]) -> float | tuple[float, float]:
         pair = value if isinstance(value, tuple) else (value, value)
         if pair[0] > pair[1]:
             raise ValueError("a pair is [low, high]")
-        if not (low < pair[0] if above else low <= pair[0]) or pair[1] > high:
-            raise ValueError(f"{'above' if above else 'at least'} {low:g}, at most {high:g}")
+        if pair[0] < low or pair[1] > high:
+            raise ValueError(f"at least {low:g}, at most {high:g}")
         return value
 
     return AfterValidator(check)
@@ -65,9 +65,8 @@ _Value = _One | tuple[_One, _One]
 Count = Annotated[_Value, _between(1, _SUBSCRIBERS_MAX)]
 Many = Annotated[_Value, _between(1, 1e15)]
 Share = Annotated[_Value, _between(0, 1)]
-#: Where nothing is dipped there is nothing to plan.
-Dipped = Annotated[_Value, _between(1e-6, 1)]
-PositiveShare = Annotated[_Value, _between(0, 1, above=True)]
+#: Where there is nothing, such as no call dipped, there is nothing to plan.
+PositiveShare = Annotated[_Value, _between(1e-6, 1)]
 
 
 class _Section(BaseModel):
@@ -88,7 +87,7 @@ class Calls(_Section):
     busy_hour_share: PositiveShare | None = Field(
         default=None, description="and the share of a day's calls in its busy hour."
     )
-    dipped_share: Dipped = Field(default=1.0, description="Share of the calls that are dipped.")
+    dipped_share: PositiveShare = Field(default=1.0, description="Share of the calls that are dipped.")
     sms_share: Annotated[_Value, _between(0, 100)] = Field(
         default=1.0, description="Messages dipped for each call dipped."
     )
