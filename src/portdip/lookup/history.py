@@ -84,7 +84,10 @@ class _Route:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What some events come to: the route, None for none, who holds the range, and the event that decided."""
+    """What some events come to: the route, None for none, who holds the range, and the event that says so.
+
+    `own` is the newest event of the number alone.
+    """
 
     ported: bool
     route: _Route | None
@@ -104,7 +107,12 @@ def history(store: Store, generation: Generation, number: int) -> list[Holding]:
     carriers = _carriers(generation)
     holdings: list[Holding] = []
     for moment in sorted({event.effective for event in events}) or [_LONG_AGO]:
-        holding = _holding(_answer(event for event in events if event.effective <= moment), carriers)
+        answer = _answer(event for event in events if event.effective <= moment)
+        if not answer.ported and holdings and holdings[-1].status is Status.PORTED:
+            # Nothing but its release ends a port, whenever the range came to who holds it. What comes later is no
+            # matter of the release.
+            answer = replace(answer, decided=answer.own)
+        holding = _holding(answer, carriers)
         if holdings and _same(holdings[-1], holding):
             continue
         if holdings:
@@ -157,9 +165,7 @@ def _answer(in_force: Iterable[_Event]) -> _Answer:
     if own is not None and own.operation is Operation.PORT:
         route, decided = _after(rules, own)
         return _Answer(True, route, held, own, decided)
-    if own is not None and (held_by is None or own.place > held_by.place):
-        held_by = own
-    return _Answer(False, held, held, own, held_by)
+    return _Answer(False, held, held, own, held_by or own)
 
 
 def _after(rules: list[_Event], event: _Event | None) -> tuple[_Route | None, _Event | None]:
