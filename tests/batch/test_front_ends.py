@@ -94,6 +94,15 @@ class TestPolars:
         with pytest.raises(AnnotateError, match="have no zone"):
             naive.select(pl.col("n").portdip.carrier(at="at"))
 
+    def test_several_columns_at_moments(self, used):
+        calls = pl.DataFrame({"called": [stores.PORTED] * 2, "calling": [0, None], "at": [BEFORE, AFTER]})
+        asked = pl.col("called", "calling").portdip.status(at="at")
+        for frame in (calls.select(asked), calls.lazy().select(asked).collect(engine="streaming")):
+            assert frame.to_dict(as_series=False) == {
+                "called": ["before-history", "ported"],
+                "calling": ["invalid", None],
+            }
+
     def test_floats_are_refused(self, used):
         with pytest.raises(AnnotateError, match="cannot hold phone numbers"):
             pl.DataFrame({"n": [1.5]}).select(pl.col("n").portdip.carrier())
@@ -151,6 +160,36 @@ class TestDuckDb:
         reader = portdip.batch.duckdb.annotated_batches(connection, many, "called", source=engine)
         with pytest.raises(Exception, match="late"):
             reader.read_all()
+
+    def test_each_connection_asks_what_is_registered_with_it(self, connection, engine, fresh_engine, used):
+        with duckdb.connect() as other:
+            portdip.batch.duckdb.register(other, fresh_engine)
+            asked = f"SELECT '{stores.PORTED}' AS called"
+            for one, status in ((connection, "ported"), (other, "unallocated")):
+                assert one.sql(f"SELECT portdip_status('{stores.PORTED}')").fetchall() == [(status,)]
+                assert portdip.batch.duckdb.annotate(one, asked, "called").project("status").fetchall() == [(status,)]
+                batches = portdip.batch.duckdb.annotated_batches(one, asked, "called")
+                assert batches.read_all()["status"].to_pylist() == [status]
+        # What Polars and pandas ask is theirs.
+        assert pl.DataFrame({"n": [stores.PORTED]}).select(pl.col("n").portdip.status())["n"].to_list() == ["ported"]
+
+    def test_a_query_annotated_has_the_session_of_its_connection(self, connection):
+        """Clocks without a zone are those of the session: elsewhere they would tell another moment, and no error."""
+        connection.execute("SET TimeZone = 'Asia/Shanghai'; SET VARIABLE wanted = 'it''s'; SET VARIABLE none = NULL")
+        connection.execute("CREATE SCHEMA other; CREATE TABLE other.shown AS SELECT '2024-06-01 01:00' AS clock")
+        connection.execute("USE other")
+        query = "SELECT '1' AS called, epoch(clock::TIMESTAMPTZ), getvariable('wanted') FROM shown"
+        expected = connection.sql(query).fetchall()
+        assert expected == [("1", 1717174800.0, "it's")]
+        assert [row[:3] for row in portdip.batch.duckdb.annotate(connection, query, "called").fetchall()] == expected
+        batches = portdip.batch.duckdb.annotated_batches(connection, query, "called").read_all()
+        assert [tuple(row.values())[:3] for row in batches.to_pylist()] == expected
+
+    def test_what_only_the_connection_has_is_not_seen_and_said(self, connection):
+        connection.execute("CREATE TEMP TABLE mine AS SELECT '1' AS called")
+        with pytest.raises(duckdb.CatalogException) as refusal:
+            portdip.batch.duckdb.annotated_batches(connection, "FROM mine", "called")
+        assert "temporary tables" in refusal.value.__notes__[0]
 
     def test_numbers_and_ranges_of_the_store(self, connection):
         rows = connection.sql("SELECT number, carrier, routing_number FROM portdip_numbers ORDER BY 1").fetchall()

@@ -41,11 +41,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
 from portdip.batch.flow import in_order
-from portdip.batch.front_ends import Source, ask, engine_of, use
+from portdip.batch.front_ends import Source, ask, engine_of
 from portdip.batch.record_batches import annotator
 from portdip.errors import MissingPackageError
 from portdip.lookup import reverse
@@ -60,18 +61,19 @@ _FUNCTIONS = {"carrier": "VARCHAR", "routing_number": "VARCHAR", "ported": "BOOL
 _NUMBERS = ["number", "carrier", "routing_number", "range_holder"]
 #: Rows that `annotate` takes from DuckDB at a time.
 _BATCH_ROWS = 122_880
+_registered: WeakKeyDictionary[duckdb.DuckDBPyConnection, Engine] = WeakKeyDictionary()
 
 
 def register(connection: duckdb.DuckDBPyConnection, source: Source | None = None) -> Engine:
     """Give a connection the functions above, and the tables `portdip_numbers` and `portdip_ranges`.
 
-    `source` is an engine, or the path of a store, which `annotate` will ask too; if not given, what `front_ends.use`
-    said last. `portdip_numbers` has the numbers that are ported (number, carrier, routing_number, range_holder),
-    `portdip_ranges` the ranges as in `portdip.lookup.reverse.UTILIZATION`. They are read anew, as a stream, in each
-    query that names them. Returns the engine; refresh it, or give a live one, to answer from newer states. Raises
+    `source` is an engine, or the path of a store; if not given, what `front_ends.use` said last. `annotate` of this
+    connection asks it too. `portdip_numbers` has the numbers that are ported (number, carrier, routing_number,
+    range_holder), `portdip_ranges` the ranges as in `portdip.lookup.reverse.UTILIZATION`. They are read anew, as a
+    stream, in each query that names them. Returns the engine; refresh it, or give a live one, to answer from newer states. Raises
     FrontEndError where there is no store.
     """
-    engine = engine_of(None) if source is None else use(source)
+    engine = _registered[connection] = engine_of(source)
     for name, kind in _FUNCTIONS.items():
         _replace_function(connection, f"portdip_{name}", _now(engine, name), ["VARCHAR"], kind)
         types = ["VARCHAR", "TIMESTAMP WITH TIME ZONE"]
@@ -94,11 +96,14 @@ def annotate(
     """The rows of a query with carrier, routing_number, ported and status of `column` added, as a relation.
 
     Streams: the query runs, batch by batch, whenever the relation is read, on as many threads as DuckDB is set to. It
-    runs on a cursor of its own, which sees tables, views and files, but not the connection's temporary ones. The rest
-    as in `record_batches.annotator`; `source` is an engine or a store's path, where it is not that of `register`.
+    runs on a cursor of its own, with the settings and variables that the connection has now: it sees files, and tables
+    and views as they are committed, but nothing that only this connection has, such as temporary tables, DataFrames and
+    what is registered. The rest as in `record_batches.annotator`; `source` is an engine or a store's path, where it is
+    not that of `register`, or of `front_ends.use`.
     """
-    add = annotator(engine_of(source), column, at_column, prefix, time_zone=time_zone)
-    return connection.from_arrow(_Stream(lambda: _annotated(connection, query, add)))
+    add = annotator(_engine(connection, source), column, at_column, prefix, time_zone=time_zone)
+    session = _session(connection)
+    return connection.from_arrow(_Stream(lambda: _annotated(connection, session, query, add)))
 
 
 def annotated_batches(
@@ -116,15 +121,47 @@ def annotated_batches(
     Carrier, routing_number and status are dictionaries, as from `record_batches.annotator`. The query runs once, while
     the batches are read.
     """
-    return _annotated(connection, query, annotator(engine_of(source), column, at_column, prefix, time_zone=time_zone))
+    add = annotator(_engine(connection, source), column, at_column, prefix, time_zone=time_zone)
+    return _annotated(connection, _session(connection), query, add)
+
+
+def _engine(connection: duckdb.DuckDBPyConnection, source: Source | None) -> Engine:
+    registered = _registered.get(connection) if source is None else None
+    return registered or engine_of(source)
+
+
+def _session(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What gives another connection the settings and variables of this one, as statements."""
+    settings = connection.sql(
+        "SELECT name, value FROM duckdb_settings() WHERE scope = 'LOCAL' AND name <> 'schema' AND value IS NOT NULL"
+    )
+    statements = [f"SET SESSION {name} = {_quoted(value)}" for name, value in settings.fetchall()]
+    for name, value, kind in connection.sql("SELECT name, value, type FROM duckdb_variables()").fetchall():
+        [(is_set,)] = connection.sql(f"SELECT getvariable({_quoted(name)}) IS NOT NULL").fetchall()
+        if is_set:
+            statements.append(f'SET VARIABLE "{name}" = {_quoted(value)}::{kind}')
+    return statements
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _annotated(
-    connection: duckdb.DuckDBPyConnection, query: str, add: Callable[[pa.RecordBatch], pa.RecordBatch]
+    connection: duckdb.DuckDBPyConnection,
+    session: list[str],
+    query: str,
+    add: Callable[[pa.RecordBatch], pa.RecordBatch],
 ) -> pa.RecordBatchReader:
     cursor = connection.cursor()
+    for statement in session:
+        cursor.execute(statement)
     [(threads,)] = cursor.sql("SELECT current_setting('threads')").fetchall()
-    relation = cursor.sql(query)
+    try:
+        relation = cursor.sql(query)
+    except duckdb.CatalogException as error:
+        error.add_note("A query to annotate does not see what only this connection has: temporary tables, DataFrames.")
+        raise
     # Before DuckDB 2 it has another name.
     read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
     reader = read(_BATCH_ROWS)

@@ -39,8 +39,6 @@ except ModuleNotFoundError as error:
 
 __all__ = ["Dips", "use"]
 
-#: What the moments are called beside the numbers.
-_AT = "portdip at"
 _TYPES: dict[str, Any] = {
     "carrier": pl.Categorical(),
     "routing_number": pl.Categorical(),
@@ -98,14 +96,14 @@ class Dips:
     ) -> pl.Expr:
         asked = engine_of(engine)
 
-        def answer(series: pl.Series) -> pl.Series:
-            columns = [series] if at is None else series.struct.unnest().get_columns()
-            return _answers(asked, names, columns, time_zone).alias(series.name)
+        def answer(series: Sequence[pl.Series]) -> pl.Series:
+            return _answers(asked, names, series, time_zone).alias(series[0].name)
 
-        numbers = self._numbers
+        # Not as one struct: of several columns at once that would have all of them in it.
+        columns = [self._numbers]
         if at is not None:
-            numbers = pl.struct(numbers, (pl.col(at) if isinstance(at, str) else at).alias(_AT))
-        return numbers.map_batches(answer, return_dtype=kind, is_elementwise=True)
+            columns.append(pl.col(at) if isinstance(at, str) else at)
+        return pl.map_batches(columns, answer, return_dtype=kind, is_elementwise=True)
 
 
 def _answers(engine: Engine, names: list[str], series: Sequence[pl.Series], time_zone: str | None) -> pl.Series:

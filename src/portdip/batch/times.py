@@ -144,5 +144,5 @@ def _without_zone(column: str, got: str, source: object) -> AnnotateError:
         f"the times of column {column!r} have no zone",
         where=str(source),
         got=got,
-        fix="Say which clocks wrote them, such as --time-zone Asia/Shanghai or --time-zone UTC.",
+        fix="Say which clocks wrote them, such as --time-zone Asia/Shanghai, in Python time_zone='Asia/Shanghai'.",
     )

@@ -214,6 +214,19 @@ def test_changes_follow_from_a_snapshot_that_is_kept(tmp_path):
         rebuild(store, tmp_path / "out", Plan("csv", since=tmp_path / "before"))
 
 
+def test_changes_follow_from_a_snapshot_older_than_the_rebuild(tmp_path):
+    """A snapshot of the very sequence that was rebuilt, made afterwards, may have more in force than the rebuild."""
+    store = small(tmp_path)
+    folded(store)
+    made.changed(store, port=[(8615000, "C", "D2")])
+    rebuild(store, tmp_path / "before", Plan("csv"))
+    folded(store)
+    made.changed(store, port=[(8615001, "C", "D2")])
+    rebuild(store, tmp_path / "changes", Plan("csv", since=tmp_path / "before"))
+    text = (tmp_path / "changes" / "rules.csv").read_text()
+    assert text == "operation,prefix,carrier,routing_number,ported\nset,8615001,C,D2,true\n"
+
+
 def folded(store):
     with Store.open(store).fold(datetime.now(UTC)) as draft:
         write_image(draft)

@@ -41,15 +41,7 @@ def generation(store: Store, since: int | Path, now: Generation, described: Mapp
 
 
 def _state(store: Store, sequence: int, moment: datetime | None) -> State:
-    snapshot = store.snapshot(store.leading_to(sequence))
-    if moment is not None and snapshot.manifest.as_of > moment:
-        raise RebuildError(
-            "no snapshot that is kept is as old as that rebuild",
-            where=str(store.path),
-            expected=f"one of {moment.isoformat()} or before",
-            got=f"sequence {snapshot.manifest.sequence} of {snapshot.manifest.as_of.isoformat()}",
-            fix="Rebuild all.",
-        )
+    snapshot = store.snapshot(store.leading_to(sequence, moment))
     deltas = []
     for delta in store.chain.after(snapshot.manifest.head):
         if delta.sequence > sequence:
