@@ -206,16 +206,22 @@ class Store:
         except ValueError as error:
             raise DamagedSnapshotError("HELD cannot be read", where=str(path), got=str(error)) from error
 
-    def leading_to(self, sequence: int) -> int:
-        """The newest snapshot from which the chain leads to `sequence`; StoreError if none that is kept does."""
+    def leading_to(self, sequence: int, moment: datetime | None = None) -> int:
+        """The newest snapshot, of `moment` or before (None: whenever), from which the chain leads to `sequence`.
+
+        Raises StoreError if none that is kept does.
+        """
         chain = self.chain
         usable = [kept for kept in self.snapshots() if kept <= sequence and self._fits(kept, chain)]
+        if moment is not None:
+            usable = [kept for kept in usable if self.snapshot(kept).manifest.as_of <= moment]
         if not usable or sequence > chain.head.sequence or imported.any_between(usable[-1], sequence, chain):
+            at = "" if moment is None else f" as of {moment.isoformat()}"
             raise StoreError(
                 "no snapshot that is kept leads to that sequence",
                 where=str(self.path),
                 expected=f"a sequence up to {chain.head.sequence} that follows one of {self.snapshots()}",
-                got=str(sequence),
+                got=f"{sequence}{at}",
             )
         return usable[-1]
 

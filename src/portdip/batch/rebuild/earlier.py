@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from portdip import files
-from portdip.errors import RebuildError
+from portdip.errors import RebuildError, StoreError
 from portdip.lookup.generation import Generation
 from portdip.lookup.state import State
 from portdip.table.store import Store
@@ -41,7 +41,11 @@ def generation(store: Store, since: int | Path, now: Generation, described: Mapp
 
 
 def _state(store: Store, sequence: int, moment: datetime | None) -> State:
-    snapshot = store.snapshot(store.leading_to(sequence, moment))
+    try:
+        snapshot = store.snapshot(store.leading_to(sequence, moment))
+    except StoreError as error:
+        error.fix = error.fix or "Rebuild all."
+        raise
     deltas = []
     for delta in store.chain.after(snapshot.manifest.head):
         if delta.sequence > sequence:
