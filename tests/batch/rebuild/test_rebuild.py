@@ -190,8 +190,11 @@ def test_what_took_effect_after_a_sequence_wants_the_directory(tmp_path):
     sequence = Store.open(store).chain.head.sequence
     rebuild(store, tmp_path / "before", Plan("csv"), moment=now)
     later = now + timedelta(hours=2)
-    with pytest.raises(RebuildError, match="have taken effect since"):
-        rebuild(store, tmp_path / "out", Plan("csv", since=sequence), moment=later)
+    for in_force in ("in the chain", "in a snapshot"):
+        if in_force == "in a snapshot":
+            folded(store, later)
+        with pytest.raises(RebuildError, match="have taken effect since"):
+            rebuild(store, tmp_path / "out", Plan("csv", since=sequence), moment=later)
     rebuild(store, tmp_path / "changes", Plan("csv", since=tmp_path / "before"), moment=later)
     assert "set,8615555,C,D2,true" in (tmp_path / "changes" / "rules.csv").read_text()
 
@@ -227,8 +230,8 @@ def test_changes_follow_from_a_snapshot_older_than_the_rebuild(tmp_path):
     assert text == "operation,prefix,carrier,routing_number,ported\nset,8615001,C,D2,true\n"
 
 
-def folded(store):
-    with Store.open(store).fold(datetime.now(UTC)) as draft:
+def folded(store, moment=None):
+    with Store.open(store).fold(moment) as draft:
         write_image(draft)
 
 

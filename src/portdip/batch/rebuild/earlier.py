@@ -41,8 +41,10 @@ def generation(store: Store, since: int | Path, now: Generation, described: Mapp
 
 
 def _state(store: Store, sequence: int, moment: datetime | None) -> State:
+    # What a snapshot made after the delta has let take effect since, nobody could tell.
+    made = store.chain.read(sequence).header.created if store.chain.has(sequence) else None
     try:
-        snapshot = store.snapshot(store.leading_to(sequence, moment))
+        snapshot = store.snapshot(store.leading_to(sequence, moment or made))
     except StoreError as error:
         error.fix = error.fix or "Rebuild all."
         raise
