@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 from dataclasses import replace
+from itertools import pairwise
 
 import pyarrow as pa
 import pytest
@@ -108,6 +109,36 @@ def test_compressed_files_are_read_and_written(engine, tmp_path, monkeypatch, su
     assert lines[1:] == [f"{row},{stores.NATIVE},CM,,false,native" for row in range(50)]
 
 
+def test_inch_marks_within_a_line_are_letters(annotated):
+    out = annotated('x,n\n5" pipe 6" long,1\n"a ""b""",1\n', suffix=".csv")
+    assert out.splitlines()[1:] == [f"{text},1,,,false,unallocated" for text in ('5" pipe 6" long', '"a ""b"""')]
+
+
+def test_inch_marks_that_shift_the_ends_of_rows_are_refused_though_the_rows_are_as_many(annotated):
+    """Two rows taken for one by their quotes, and one for two: the answers stood in rows of others."""
+    content = 'x,y,n\n5" pipe,b,1\n6" pipe,d,2\n5","abc\ndef",6" z,3\nq,q,4\n'
+    with pytest.raises(BadRowError, match=r"differ on where a row ends.*line 2.*'\"' inside a field.*as \"\""):
+        annotated(content)
+
+
+def test_a_carriage_return_within_a_row_is_refused(annotated):
+    with pytest.raises(BadRowError, match=r"line 3.*'\\r' inside a field"):
+        annotated("x,n\na,1\r\na\rb,2\n")
+    assert annotated('x,n\n"a\rb",1\r\nb,1\r').count("unallocated") == 2
+
+
+@given(st.text(alphabet='a,"\n\r', min_size=1, max_size=24) | st.from_regex(r'([a"]{0,3}[,\n"]){1,9}', fullmatch=True))
+@example('a"\na""')
+def test_rows_are_told_apart_as_csv_readers_do_or_not_at_all(text):
+    content = text.encode()
+    if content.count(b'"') % 2 or delimited._misplaced(content, ",") is not None:
+        return
+    ends = delimited._row_ends(content)
+    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    pieces = [text[begin:end].lstrip("\r\n") for begin, end in pairwise([0, *ends.tolist()])]
+    assert [next(csv.reader(io.StringIO(piece, newline=""))) for piece in pieces] == rows
+
+
 @st.composite
 def tables(draw):
     """A CSV text with a column of numbers, as Python's csv module writes it, and its rows."""
@@ -150,9 +181,9 @@ def test_any_table_comes_back_with_the_answers_of_dips(engine, tmp_path_factory,
         ("x,n\n1,2\n3,4,5\n", BadRowError, r"line 3; expected 2 fields; got 3"),
         ("x,n\n1,2\n\n\n3,4,5\n", BadRowError, r"line 5; expected 2 fields; got 3"),
         ('x,n\r\n1,2\r\n\r\n"3\r\n",4,5\r\n', BadRowError, r"line 4; expected 2 fields; got 3"),
-        ("x,n\n1,2\r3,4\n", BadRowError, r"line 2 or after"),
+        ("x,n\n1,2\r3,4\n", BadRowError, r"line 2; got .* inside a field"),
         ('x,n\n1,2\n"3,4\n5,6\n', BadRowError, r"line 3.*never closed"),
-        ('x,n\n5" pipe,2\n6" pipe,3\n', BadRowError, r"line 2.*never closed"),
+        ('x,n\n5" pipe,2\n6" pipe,3\n', BadRowError, r"line 2; got .*never closed"),
     ],
 )
 def test_what_is_no_table_is_refused_with_its_place(annotated, tmp_path, content, error, message):

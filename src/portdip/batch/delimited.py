@@ -75,6 +75,15 @@ class Delimited:
     def answer(self, piece: Piece[Block]) -> Answered[bytes]:
         """The rows of a block with their answers at their ends."""
         text = piece.content.text
+        misplaced = _misplaced(text, self._delimiter)
+        if misplaced is not None:
+            line = piece.content.line + text.count(b"\n", 0, misplaced)
+            raise BadRowError(
+                "readers differ on where a row ends",
+                where=f"{self._source}, line {line}",
+                got=f"{chr(text[misplaced])!r} inside a field without quotes around it",
+                fix=f"Put the field into quotes. {_UNCLOSED}",
+            )
         ends = _row_ends(text)
         if not len(ends):
             return Answered(self._pack(text), piece.share, Tally())
@@ -251,3 +260,32 @@ def _row_ends(text: bytes) -> npt.NDArray[np.int64]:
     ends = breaks - ((breaks > begins) & (letters[breaks - 1] == ord("\r")))
     rows: npt.NDArray[np.int64] = ends[ends > begins]
     return rows
+
+
+def _misplaced(text: bytes, delimiter: str) -> int | None:
+    """Where a quote or a carriage return first stands so that Arrow's rows and ours may differ; None for nowhere.
+
+    Quotes come in pairs. The first of a pair begins a field, or follows the pair before it at once: that is a quote
+    written as "" inside a field. Any others Arrow takes as letters: both must be on one line, where no field begins.
+    """
+    letters = np.frombuffer(text, dtype=np.uint8)
+    quotes = np.flatnonzero(letters == ord('"')) if b'"' in text else np.empty(0, dtype=np.intp)
+    returns = np.flatnonzero(letters == ord("\r")) if b"\r" in text else np.empty(0, dtype=np.intp)
+    wrong = []
+    if len(returns):
+        alone = returns[letters[np.minimum(returns + 1, len(text) - 1)] != ord("\n")]
+        alone = alone[alone < len(text) - 1]
+        wrong.append(alone[np.searchsorted(quotes, alone) % 2 == 0])
+    if len(quotes):
+        before = np.where(quotes > 0, letters[quotes - 1], ord("\n"))
+        begins = np.isin(before, np.frombuffer(b"\r\n" + delimiter.encode(), dtype=np.uint8))
+        opening, closing = slice(0, None, 2), slice(1, None, 2)
+        follows = before[opening] == ord('"')
+        letter = ~begins[opening] & ~follows
+        breaks = np.sort(np.append(returns, np.flatnonzero(letters == ord("\n"))))
+        lines = np.searchsorted(breaks, quotes)
+        refused = letter & (begins[closing] | (lines[opening] != lines[closing]))
+        refused[1:] |= follows[1:] & letter[:-1]
+        wrong.append(quotes[opening][refused])
+    found = np.concatenate(wrong) if wrong else []
+    return int(min(found)) if len(found) else None

@@ -70,8 +70,8 @@ def register(connection: duckdb.DuckDBPyConnection, source: Source | None = None
     `source` is an engine, or the path of a store; if not given, what `front_ends.use` said last. `annotate` of this
     connection asks it too. `portdip_numbers` has the numbers that are ported (number, carrier, routing_number,
     range_holder), `portdip_ranges` the ranges as in `portdip.lookup.reverse.UTILIZATION`. They are read anew, as a
-    stream, in each query that names them. Returns the engine; refresh it, or give a live one, to answer from newer states. Raises
-    FrontEndError where there is no store.
+    stream, in each query that names them. Returns the engine; refresh it, or give a live one, to answer from newer
+    states. Raises FrontEndError where there is no store.
     """
     engine = _registered[connection] = engine_of(source)
     for name, kind in _FUNCTIONS.items():
