@@ -15,6 +15,25 @@ def test_a_table_is_written_and_told_of(portdip, tmp_path):
     assert (tmp_path / "out" / "rules.csv").read_text().splitlines()[1:] == ["8610;A;;false", "8610007;C;D2;true"]
 
 
+def test_changes_are_counted_apart_from_the_rules_they_make(portdip, tmp_path):
+    store = small(tmp_path)
+    made.changed(store, release=[(8610007,)], port=[(8610008, "C"), (8610009, "C")])
+    said = portdip("rebuild", store, "--target", "csv", "--out", tmp_path / "out", "--since", 1)
+    assert "2 set and 1 deleted since sequence 1, which makes 3 rules of sequence 2" in said.out
+    said = portdip("rebuild", store, "--target", "csv", "--out", tmp_path / "none", "--since", 2)
+    assert "0 set and 0 deleted since sequence 2, which makes 3 rules of sequence 2" in said.out
+
+
+def test_a_table_is_not_written_into_the_store(portdip, tmp_path, monkeypatch):
+    store = small(tmp_path)
+    (tmp_path / "link").symlink_to(store)
+    monkeypatch.chdir(store)
+    for out in (store / "csv", tmp_path / "link" / "csv", store / "deltas" / "csv", "csv"):
+        said = portdip("rebuild", store, "--target", "csv", "--out", out)
+        assert (said.code, "inside the store" in said.err) == (2, True), said.err
+    assert not list(store.rglob("csv"))
+
+
 def test_the_manifest_may_be_printed(portdip, tmp_path):
     said = portdip("rebuild", small(tmp_path), "--target", "redis", "--out", tmp_path / "out", "--json")
     assert json.loads(said.out) == json.loads((tmp_path / "out" / "manifest.json").read_text())
@@ -48,6 +67,10 @@ def test_bad_arguments_are_named(portdip, tmp_path):
         (("--target", "csv", "--carriers", tmp_path / "twice.csv"), "carrier A comes twice"),
         (("--target", "csv", "--since", tmp_path), "not the directory of a rebuild"),
         (("--target", "nothing"), "no such target"),
+        (("--target", "csv", "--set", "header=maybe"), "neither yes nor no; at header"),
+        (("--target", "csv", "--set", "nobody=x"), "neither yes nor no; at nobody"),
+        (("--target", "parquet", "--set", "nobody=x"), "neither yes nor no; at nobody"),
+        (("--target", "opensips-drouting", "--set", "pri_prefix=1"), "neither yes nor no; at pri_prefix"),
     ):
         said = portdip("rebuild", store, *out, *arguments)
         assert (said.code, reason in said.err) == (2, True), said.err

@@ -94,7 +94,11 @@ def rebuild(
 
 
 def _show(out: Path, manifest: dict[str, Any], seconds: float) -> None:
-    print(f"{out}: {manifest['rules']['count']:,} rules of sequence {manifest['sequence']} in {seconds:.1f} s")
+    rules = f"{manifest['rules']['count']:,} rules of sequence {manifest['sequence']}"
+    if changes := manifest["changes"]:
+        since = manifest["since"]["sequence"]
+        rules = f"{changes['set']:,} set and {changes['deleted']:,} deleted since sequence {since}, which makes {rules}"
+    print(f"{out}: {rules} in {seconds:.1f} s")
     if wrong := manifest["wrong"]:
         print(f"{wrong['calls']:,.12g} calls wrong ({wrong['numbers']:,} numbers, see wrong.csv);", end=" ")
         print(f"no table of so many rules has fewer than {wrong['calls_at_least']:,.12g}")

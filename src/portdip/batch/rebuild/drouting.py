@@ -34,7 +34,7 @@ def lay_out(
     priority = wording.whole("priority", options["priority"], 0, 2**31 - 1)
     lead = wording.digits_in("lead", options["lead"]).encode()
     most = wording.whole("rules_max", options["rules_max"], 1, 10**15) if options["rules_max"] else None
-    with_number = options["pri_prefix"] == "yes"
+    with_number = wording.yes("pri_prefix", options["pri_prefix"])
     address = wording.Pattern("{mapped}", job.carriers)
 
     def fault(route: Route) -> str:

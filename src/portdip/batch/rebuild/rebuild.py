@@ -57,8 +57,10 @@ def rebuild(
     """
     if out.exists():
         raise RebuildError("there is something at this path already", where=str(out), fix="Choose another path.")
-    options = targets.complete(plan.target, plan.options)
     store = Store.open(store_path)
+    if out.resolve().is_relative_to(store_path.resolve()):
+        raise RebuildError("this path is inside the store", where=str(out), fix="Choose another path.")
+    options = targets.complete(plan.target, plan.options)
     generation = Follower(store, False, moment or datetime.now(UTC)).generation
     job = Job(
         generation.dataset, generation.sequence, generation.digest, options, plan.carriers, plan.since is not None
@@ -75,7 +77,8 @@ def rebuild(
     if plan.since is not None:
         before = earlier.generation(store, plan.since, generation, _described(plan, options))
     with files.new_directory(out) as scratch:
-        steps = _steps(table, plan, layout, content, before, report)
+        changes = {"set": 0, "deleted": 0}
+        steps = _counted(_steps(table, plan, layout, content, before, report), changes)
         sealed = write(scratch, layout, job, generation.routes, used, steps, lambda count: report("writing", count))
         if table.wrong is not None:
             files.write(scratch / wrong.FILE, table.wrong.as_csv(generation))
@@ -88,6 +91,7 @@ def rebuild(
             "moment": generation.moment.isoformat(),
             "as_of": generation.as_of.isoformat(),
             "since": None if before is None else {"sequence": before.sequence, "moment": before.moment.isoformat()},
+            "changes": None if before is None else changes,
             "rules": extent,
             "wrong": table.told(),
             "files": {name: {"bytes": seal.bytes, "sha256": seal.sha256} for name, seal in sealed.items()},
@@ -128,3 +132,11 @@ def _steps(
     for code, route in content.generation.routes.items():
         renamed[code] = before.routes.get(code) != route
     return differences(old.rules(), table.rules(), renamed)
+
+
+def _counted(steps: Iterator[Step], changes: dict[str, int]) -> Iterator[Step]:
+    """The steps, and in `changes` how many rules and prefixes without one they had so far."""
+    for step in steps:
+        changes["set"] += len(step.rules.prefix)
+        changes["deleted"] += len(step.gone)
+        yield step

@@ -106,6 +106,13 @@ def digits_in(option: str, text: str, allowed: str = "0123456789+*#") -> str:
     return text
 
 
+def yes(option: str, text: str) -> bool:
+    """Whether an option says yes; RebuildError for anything but yes and no."""
+    if text not in ("yes", "no"):
+        raise RebuildError("neither yes nor no", where=option, expected="yes or no", got=repr(text))
+    return text == "yes"
+
+
 def whole(option: str, text: str, least: int, most: int) -> int:
     """A whole number within bounds; RebuildError otherwise."""
     if not re.fullmatch(r"-?\d{1,18}", text, re.ASCII) or not least <= int(text) <= most:

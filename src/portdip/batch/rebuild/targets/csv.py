@@ -23,6 +23,7 @@ def layout(job: Job) -> Layout:
     columns, delimiter = chosen(job.options["columns"]), job.options["delimiter"]
     if len(delimiter) != 1 or delimiter in '"\r\n' or not delimiter.isascii() or delimiter.isalnum():
         raise RebuildError("not a delimiter", where="delimiter", expected="one character", got=repr(delimiter))
+    header, nobody = (wording.yes(name, job.options[name]) for name in ("header", "nobody"))
     between = delimiter.encode()
     patterns = {kind: wording.Pattern(f"{{{kind}}}", job.carriers) for kind in wording.FIELDS}
 
@@ -43,5 +44,5 @@ def layout(job: Job) -> Layout:
 
     names = [*(["operation"] if job.changes else []), *columns]
     head = between.join(wording.csv(name, delimiter) for name in names) + b"\n"
-    rules = Text("rules.csv", row, head=head if job.options["header"] == "yes" else b"", gone=gone)
-    return Layout(rules, Limits(DIGITS_MAX), fault, may_block=job.options["nobody"] == "yes")
+    rules = Text("rules.csv", row, head=head if header else b"", gone=gone)
+    return Layout(rules, Limits(DIGITS_MAX), fault, may_block=nobody)
