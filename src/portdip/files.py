@@ -186,24 +186,15 @@ def remove(path: Path) -> None:
 
 def remove_unfinished(path: Path) -> None:
     """Remove what a process that was killed had written of a file; nothing happens where one writes it still."""
-    temporary = _temporary(path)
-    with contextlib.suppress(FileNotFoundError, BlockingIOError):
-        handle = _claim(temporary, os.O_WRONLY)
-        try:
-            remove(temporary)
-        finally:
-            disk.close(handle)
+    with contextlib.suppress(FileNotFoundError, BlockingIOError), _opened(_temporary(path), os.O_WRONLY) as handle:
+        disk.lock(handle)
+        remove(_temporary(path))
 
 
-def sync_file(path: Path) -> None:
-    """Bring a file's bytes to the disk."""
+def sync(path: Path) -> None:
+    """Bring a file's bytes to the disk, or a directory's entries."""
     with _opened(path) as handle, _naming(path):
         disk.fsync(handle)
-
-
-def sync_directory(path: Path) -> None:
-    """Bring a directory's entries to the disk."""
-    sync_file(path)  # to the system a directory is synced as a file is
 
 
 @contextlib.contextmanager
@@ -231,8 +222,7 @@ def locked(path: Path, patience: float = 0.0) -> Iterator[None]:
 
 def _locked(path: Path, handle: int) -> StoreLockedError:
     name = bytearray(_OWNER_BYTES)
-    count = _fill(path, handle, memoryview(name))
-    owner = name[:count].decode(errors="replace").strip() or "unknown"
+    owner = name[: _fill(path, handle, memoryview(name))].decode(errors="replace").strip() or "unknown"
     return StoreLockedError(
         "another process is writing", where=str(path), got=f"held by {owner}", fix="Wait for it, or stop it."
     )
@@ -397,8 +387,8 @@ def _sync_tree(directory: Path) -> None:
         if is_directory:
             _sync_tree(directory / name)
         else:
-            sync_file(directory / name)
-    sync_directory(directory)
+            sync(directory / name)
+    sync(directory)
 
 
 def _empty_directory(directory: Path) -> None:

@@ -59,7 +59,7 @@ def _beside(path: Path, content: bytes, *, sync_file: bool, sync_directory: bool
     files.disk.close(handle)
     files.disk.rename(temporary, path)
     if sync_directory:
-        files.sync_directory(path.parent)
+        files.sync(path.parent)
 
 
 def _deaf(path: Path, content: bytes) -> None:

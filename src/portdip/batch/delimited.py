@@ -271,7 +271,7 @@ def _misplaced(text: bytes, delimiter: str) -> int | None:
     letters = np.frombuffer(text, dtype=np.uint8)
     quotes = np.flatnonzero(letters == ord('"')) if b'"' in text else np.empty(0, dtype=np.intp)
     returns = np.flatnonzero(letters == ord("\r")) if b"\r" in text else np.empty(0, dtype=np.intp)
-    wrong = []
+    wrong: list[npt.NDArray[np.intp]] = [quotes[:0]]
     if len(returns):
         alone = returns[letters[np.minimum(returns + 1, len(text) - 1)] != ord("\n")]
         alone = alone[alone < len(text) - 1]
@@ -287,5 +287,5 @@ def _misplaced(text: bytes, delimiter: str) -> int | None:
         refused = letter & (begins[closing] | (lines[opening] != lines[closing]))
         refused[1:] |= follows[1:] & letter[:-1]
         wrong.append(quotes[opening][refused])
-    found = np.concatenate(wrong) if wrong else []
-    return int(min(found)) if len(found) else None
+    found = np.concatenate(wrong)
+    return int(found.min()) if len(found) else None

@@ -202,7 +202,7 @@ class Chain:
         """
         path = self.file(following.sequence)
         if self.head.digest == following.digest:
-            files.sync_directory(self.path)
+            files.sync(self.path)
             return
         self.head.check(following, str(path))
         files.write_new(path, following.content)
