@@ -51,6 +51,12 @@ def read(path: Path) -> dict[str, str | None]:
         }
 
 
+def read_ported(path: Path) -> dict[str, str | None]:
+    """What the rules in a rules.csv say of being ported, by prefix; None for nobody's."""
+    with path.open(newline="") as file:
+        return {row["prefix"]: row["ported"] if row["carrier"] else None for row in csv.DictReader(file)}
+
+
 def taken(rules: dict[str, str | None], path: Path) -> dict[str, str | None]:
     """The rules after the changes in a rules.csv."""
     with path.open(newline="") as file:

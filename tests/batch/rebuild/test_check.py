@@ -1,5 +1,7 @@
 """A table that is not right does not get past the check, whatever is wrong with it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,9 +9,11 @@ from hypothesis import strategies as st
 
 from portdip.batch.rebuild import aggregate, check
 from portdip.batch.rebuild._lookup import codes
+from portdip.batch.rebuild.answers import Answers
 from portdip.batch.rebuild.content import Content
 from portdip.batch.rebuild.rules import Rules, places
-from portdip.errors import WrongTableError
+from portdip.errors import RebuildError, WrongTableError
+from portdip.index import ENTRY
 from tests.batch.rebuild import made
 
 
@@ -45,6 +49,32 @@ def test_any_table_with_one_rule_missing_changed_or_added_is_caught(content, dat
         wrong = wrong.where(np.argsort(wrong.place))
     with pytest.raises(WrongTableError, match="answers otherwise than the engine"):
         check.same_answers(content, tree, wrong, lambda count: None)
+
+
+def test_what_a_table_says_of_being_ported_is_checked_where_it_says_it(content):
+    """8611999 is ported to the carrier of a range beside it: alike by route, but not where that is said too."""
+    generation = content.generation
+    saying = Content(generation, says_ported=True)
+    tree, saying_tree = aggregate.tree(content), aggregate.tree(saying)
+    right = aggregate.exact(saying, saying_tree, True)
+    for either, of_either in ((content, tree), (saying, saying_tree)):
+        check.same_answers(either, of_either, right, lambda count: None)
+    for row in range(len(right.place)):
+        if right.match[row]:
+            wrong = right._replace(match=right.match.copy())
+            wrong.match[row] ^= ENTRY
+            check.same_answers(content, tree, wrong, lambda count: None)
+            with pytest.raises(WrongTableError, match="ported"):
+                check.same_answers(saying, saying_tree, wrong, lambda count: None)
+
+
+def test_more_routes_than_can_be_kept_apart_are_refused():
+    most = (ENTRY - 1) // 2
+    Answers(SimpleNamespace(routes=dict.fromkeys(range(1, most + 1))), says_ported=True)
+    more = SimpleNamespace(routes=dict.fromkeys(range(1, most + 2)))
+    Answers(more, says_ported=False)
+    with pytest.raises(RebuildError, match="Leave the column `ported` out"):
+        Answers(more, says_ported=True)
 
 
 def test_windows_leave_nothing_out(content, monkeypatch):

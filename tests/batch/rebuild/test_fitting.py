@@ -91,10 +91,12 @@ def test_the_heaviest_calls_are_kept_right_and_the_others_listed(tmp_path):
     rules = made.read(tmp_path / "out" / "rules.csv")
     assert rules == {"8610007": "C;D2", "8611": "B;0A"}
     assert manifest["wrong"] == {"calls": 20.0, "calls_at_least": 20.0, "numbers": 999, "stretches": 2}
+    said = ["carrier", "routing_number", "ported"]
     with (tmp_path / "out" / "wrong.csv").open(newline="") as file:
-        assert list(csv.reader(file))[1:] == [
-            ["8610008", "8610999", "20", "A", "", "", ""],
-            ["8610000", "8610006", "0", "A", "", "", ""],
+        assert list(csv.reader(file)) == [
+            ["first", "last", "calls", *said, *(f"given_{name}" for name in said)],
+            ["8610008", "8610999", "20", "A", "", "false", "", "", ""],
+            ["8610000", "8610006", "0", "A", "", "false", "", "", ""],
         ]
 
 

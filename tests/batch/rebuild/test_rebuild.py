@@ -78,12 +78,14 @@ def test_a_table_answers_as_the_engine(tmp_path_factory, ranges, ports, nobody, 
     if refused:
         return
     rules = made.read(folder / "out" / "rules.csv")
+    ported = made.read_ported(folder / "out" / "rules.csv")
     engine = made.engine_of(store)
     asked = edges(ranges, ports)
     for number in asked:
         answer = made.of_engine(engine, number)
         if answer or not not_asked(engine, number, ranges, ports):
             assert made.longest(rules, number) == answer, number
+            assert made.longest(ported, number) == (str(engine.dip(number).ported).lower() if answer else None), number
 
 
 @settings(max_examples=25)
@@ -176,6 +178,10 @@ def test_changes_follow_a_rebuild_made_the_same_way(tmp_path):
             rebuild(
                 store, tmp_path / "out", Plan(plan.target, plan.options, since=tmp_path / "before", exact=plan.exact)
             )
+    manifest = tmp_path / "before" / MANIFEST_FILE
+    manifest.write_text(manifest.read_text().replace('"portdip_rebuild": 2', '"portdip_rebuild": 1'))
+    with pytest.raises(RebuildError, match="the same portdip_rebuild"):
+        rebuild(store, tmp_path / "out", Plan("csv", {"delimiter": ";"}, since=tmp_path / "before"))
     with pytest.raises(RebuildError, match="not the directory of a rebuild"):
         rebuild(store, tmp_path / "out", Plan("csv", since=tmp_path))
     with pytest.raises(RebuildError, match="there is no such sequence yet"):
@@ -241,6 +247,26 @@ def test_numbers_that_begin_others_need_aggregation(tmp_path):
         rebuild(store, tmp_path / "out", Plan("csv"))
     rebuild(store, tmp_path / "out", Plan("csv", exact=True))
     assert made.longest(made.read(tmp_path / "out" / "rules.csv"), 8612340) == "A;"
+
+
+def test_ported_numbers_are_kept_apart_from_a_range_of_their_carrier_where_the_table_says_so(tmp_path):
+    ports = [(number, "A") for number in (8610007, 8612000, 8612001)]
+    store = made.store_of(tmp_path / "store", [(8610000, 8610999, "A")], ports)
+    said = {"8610": "false", "8610007": "true", "8612000": "true", "8612001": "true"}
+    for name, columns, expected in (
+        ("with", "prefix,carrier,ported", said),
+        ("without", "prefix,carrier", {"8610": "A", "8612000": "A", "8612001": "A"}),
+    ):
+        rebuild(store, tmp_path / name, Plan("csv", {"columns": columns}, exact=True))
+        lines = (tmp_path / name / "rules.csv").read_text().splitlines()[1:]
+        assert {line.split(",")[0]: line.split(",")[-1] for line in lines} == expected
+
+
+def test_a_number_that_begins_others_of_its_carrier_needs_aggregation_where_the_table_says_ported(tmp_path):
+    store = made.store_of(tmp_path / "store", [(8612340, 8612349, "A")], [(861234, "A")])
+    rebuild(store, tmp_path / "without", Plan("csv", {"columns": "prefix,carrier"}))
+    with pytest.raises(RebuildError, match="861234 and 8612340"):
+        rebuild(store, tmp_path / "out", Plan("csv"))
 
 
 def test_ranges_of_two_lengths_and_carriers_cannot_be_aggregated(tmp_path):

@@ -1,8 +1,9 @@
 """Fewer rules with the same answers.
 
-What the same answers are: every number that has a route gets that route from the rule of its longest beginning, and
-no string of digits finds a rule that neither begins with such a number nor is the beginning of one. Of those that do,
-nothing is asked: digits after a whole number are not dialled, and a number that is not whole yet is not routed.
+What the same answers are: every number that has a route gets that route from the rule of its longest beginning (and
+hears whether it is ported, where the target says so: `portdip.batch.rebuild.answers`), and no string of digits finds a
+rule that neither begins with such a number nor is the beginning of one. Of those that do, nothing is asked: digits
+after a whole number are not dialled, and a number that is not whole yet is not routed.
 The table is the smallest there is for that (`_exact.pyx`), with rules that say "nobody's" where the target has them.
 """
 
@@ -17,12 +18,11 @@ from portdip.batch.rebuild import _exact, rules
 from portdip.batch.rebuild.content import Content
 from portdip.batch.rebuild.rules import Codes, Numbers, Rules
 from portdip.errors import RebuildError
-from portdip.index import ENTRY
 
 
 class Tree(NamedTuple):
-    """What `_tree.pxd` wants: of each ported number its position, length and code; of each region its first position,
-    end, code, lengths of numbers (a bit each) and the longest of them.
+    """What `_tree.pxd` wants: of each ported number its position, length and answer; of each region its first position,
+    end, answer, lengths of numbers (a bit each) and the longest of them.
     """
 
     position: Numbers
@@ -49,13 +49,14 @@ def tree(content: Content) -> Tree:
         end = row + len(batch.place)
         position[row:end] = batch.place >> np.uint64(4)
         length[row:end] = batch.place & np.uint64(15)
-        code[row:end] = batch.code
+        code[row:end] = content.answers.of(batch.match)
         row = end
     return Tree(position[:row], length[:row], code[:row], *_regions(content))
 
 
 def _regions(content: Content) -> tuple[Numbers, Numbers, Codes, npt.NDArray[np.uint16], npt.NDArray[np.uint8]]:
     first, last, held = content.intervals
+    held = content.answers.of(held)
     digits = rules.digits_of(first)
     begins, ends = rules.leftmost(first), rules.leftmost(last) + rules.spread(last)
     edges = rules.distinct(begins, ends)
@@ -88,10 +89,4 @@ def _regions(content: Content) -> tuple[Numbers, Numbers, Codes, npt.NDArray[np.
 def exact(content: Content, table: Tree, may_block: bool) -> Rules:
     """The fewest rules with the same answers, in order; with rules of code 0 ("nobody's") where `may_block`."""
     prefix, code = _exact.prefixes(*table, may_block)
-    return marked(content, prefix, code)
-
-
-def marked(content: Content, prefix: Numbers, code: Codes) -> Rules:
-    """Rules in order, with ENTRY where a prefix is a ported number."""
-    ported = content.generation.index.match_many(prefix) & np.uint32(ENTRY)
-    return Rules.of(prefix, ported | code)
+    return Rules.of(prefix, content.answers.matches(prefix, code))

@@ -19,7 +19,6 @@ from portdip.batch.rebuild.aggregate import Tree
 from portdip.batch.rebuild.content import Content
 from portdip.batch.rebuild.rules import Codes, Numbers, Rules
 from portdip.errors import RebuildError, WrongTableError
-from portdip.lookup.generation import Generation
 from portdip.number import DIGITS_MAX
 
 #: Positions in one go.
@@ -28,7 +27,10 @@ _END = np.uint64(10**DIGITS_MAX)
 
 
 class Stretch(NamedTuple):
-    """Stretches of numbers of one length about which the engine and a table differ: columns of one length."""
+    """Stretches of numbers of one length about which the engine and a table differ: columns of one length.
+
+    `wanted` is the answer of the engine, `found` that of the table.
+    """
 
     first: Numbers
     last: Numbers
@@ -43,18 +45,10 @@ def same_answers(content: Content, tree: Tree, table: Rules, report: Callable[[i
         raise WrongTableError(
             "the table answers otherwise than the engine; nothing was written",
             where=f"number {rules.shown(number)}",
-            expected=named(content.generation, wanted),
-            got=named(content.generation, found),
+            expected=content.answers.named(wanted),
+            got=content.answers.named(found),
             fix="This is a fault of portdip: please report it. Rebuild without --aggregate meanwhile.",
         )
-
-
-def named(generation: Generation, code: int) -> str:
-    """A route as messages name it."""
-    if not code:
-        return "no route"
-    route = generation.routes[code]
-    return f"{route.carrier.id} {route.routing_number}".rstrip()
 
 
 def differing(
@@ -68,7 +62,7 @@ def differing(
     lengths = sorted({*content.lengths, DIGITS_MAX})
     ends = np.sort((table.place >> np.uint64(4)) + rules.spread(table.prefix))
     edges = rules.distinct(tree.first, tree.end)
-    code = table.code
+    code = content.answers.of(table.match)
     for begin, end in _windows(tree.position):
         points = slice(*np.searchsorted(tree.position, (begin, end)))
         position = tree.position[points]
@@ -108,7 +102,7 @@ def _of_length(
     number = number[number < (end + width - np.uint64(1)) // width]
     if not len(number):
         return
-    wanted = content.generation.index.find_many(number)
+    wanted = content.answers.find(number)
     found = _lookup.codes(table.place, code, (number * width << np.uint64(4)) | np.uint64(digits))
     wrong = np.flatnonzero(wanted != found)
     wrong = wrong[(wanted[wrong] != 0) | ~_not_asked(content, tree, number[wrong], digits)]
@@ -159,13 +153,13 @@ def nested(content: Content, different: bool) -> tuple[int, int] | None:
 
     With `different`, only such that have different routes.
     """
-    lengths, index = content.lengths, content.generation.index
+    lengths, find = content.lengths, content.answers.find
     for place, longer in enumerate(lengths):
         for shorter in lengths[:place]:
             unit = np.uint64(10 ** (longer - shorter))
             batches = (batch.prefix for batch in content.numbers(10 ** (longer - 1), 10**longer))
             for batch in itertools.chain(batches, _edges(content, shorter, longer)):
-                above, below = index.find_many(batch // unit), index.find_many(np.ascontiguousarray(batch))
+                above, below = find(batch // unit), find(np.ascontiguousarray(batch))
                 both = (above != 0) & (below != 0) & ((above != below) | (not different))
                 if both.any():
                     number = int(batch[both.argmax()])

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from portdip.batch.rebuild import rules
+from portdip.batch.rebuild.answers import Answers
 from portdip.batch.rebuild.rules import Codes, Numbers, Rules
 from portdip.index import ENTRY
 from portdip.lookup import reverse
@@ -32,10 +33,14 @@ class Intervals(NamedTuple):
 
 
 class Content:
-    """The table of `generation`. Any number of threads may read it."""
+    """The table of `generation`, and which of its `answers` are the same. Any number of threads may read it.
 
-    def __init__(self, generation: Generation) -> None:
+    With `says_ported` a number that is ported and one that is not never have the same.
+    """
+
+    def __init__(self, generation: Generation, says_ported: bool = False) -> None:
         self.generation = generation
+        self.answers = Answers(generation, says_ported)
 
     @cached_property
     def intervals(self) -> Intervals:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from portdip.batch.rebuild import _fit, rules
-from portdip.batch.rebuild.aggregate import Tree, exact, marked
+from portdip.batch.rebuild.aggregate import Tree, exact
 from portdip.batch.rebuild.calls import Calls
 from portdip.batch.rebuild.content import Content
 from portdip.batch.rebuild.rules import Numbers, Rules
@@ -80,7 +80,7 @@ def _at(content: Content, tree: Tree, calls: Calls, may_block: bool, price: floa
             fix="Use --aggregate exact without --max-rules.",
         )
     prefix, code, wrong = found
-    return _Priced(marked(content, prefix, code), wrong)
+    return _Priced(Rules.of(prefix, content.answers.matches(prefix, code)), wrong)
 
 
 def _mixed(fewer: Rules, more: Rules, most: int) -> Rules:

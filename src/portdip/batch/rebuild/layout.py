@@ -91,7 +91,8 @@ class Columns:
 class Layout:
     """The files of a target: one with a row for each rule, and `others` by name, of the routes that rules have.
 
-    `may_block` says whether rules of nobody may be written, `fault` what is wrong with a route ("" for nothing).
+    `may_block` says whether rules of nobody may be written, `says_ported` whether rules say that numbers are ported,
+    `fault` what is wrong with a route ("" for nothing).
     `by_name` is set where rules are names of DNS (`portdip.batch.rebuild.names`).
     """
 
@@ -99,6 +100,7 @@ class Layout:
     limits: Limits
     fault: Callable[[Route], str]
     may_block: bool = False
+    says_ported: bool = False
     others: Mapping[str, Callable[[list[Route]], bytes]] = field(default_factory=dict)
     by_name: bool = False
 

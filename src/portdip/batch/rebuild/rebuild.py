@@ -27,6 +27,8 @@ from portdip.lookup.generation import Generation
 from portdip.table.store import Store
 
 MANIFEST_FILE = "manifest.json"
+#: Of manifests, and of the tables that are made of one state.
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def rebuild(
         raise RebuildError(
             "the target cannot take changes", where=plan.target, fix="Leave --since away: it takes whole tables."
         )
-    content = Content(generation)
+    content = Content(generation, layout.says_ported)
     table = _table(content, plan, layout, report)
     extent, used = limits.checked(table, layout, generation, plan.target, lambda count: report("measuring", count))
     before = None
@@ -81,9 +83,8 @@ def rebuild(
         steps = _counted(_steps(table, plan, layout, content, before, report), changes)
         sealed = write(scratch, layout, job, generation.routes, used, steps, lambda count: report("writing", count))
         if table.wrong is not None:
-            files.write(scratch / wrong.FILE, table.wrong.as_csv(generation))
+            files.write(scratch / wrong.FILE, table.wrong.as_csv(content.answers))
         manifest = {
-            "portdip_rebuild": 1,
             **_described(plan, options),
             "dataset": generation.dataset,
             "sequence": generation.sequence,
@@ -103,6 +104,7 @@ def rebuild(
 def _described(plan: Plan, options: Mapping[str, str]) -> dict[str, Any]:
     """What two rebuilds have in common where one can follow the other."""
     return {
+        "portdip_rebuild": _VERSION,
         "target": plan.target,
         "options": dict(options),
         "carriers": dict(plan.carriers),
@@ -127,7 +129,7 @@ def _steps(
     if before is None:
         rules = names.named(table.rules(), content) if layout.by_name else table.rules()
         return (Step(NONE.prefix, batch) for batch in rules)
-    old = _table(Content(before), plan, layout, report)
+    old = _table(Content(before, layout.says_ported), plan, layout, report)
     renamed = np.zeros(1 << 16, dtype=bool)
     for code, route in content.generation.routes.items():
         renamed[code] = before.routes.get(code) != route

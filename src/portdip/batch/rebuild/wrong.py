@@ -11,12 +11,12 @@ import numpy as np
 
 from portdip.batch.rebuild import check, rules
 from portdip.batch.rebuild.aggregate import Tree
+from portdip.batch.rebuild.answers import Answers
 from portdip.batch.rebuild.calls import Calls
 from portdip.batch.rebuild.check import Stretch
 from portdip.batch.rebuild.content import Content
 from portdip.batch.rebuild.rules import Rules
 from portdip.errors import WrongTableError
-from portdip.lookup.generation import Generation
 
 FILE = "wrong.csv"
 #: Stretches of numbers in the list, and how many are looked through at a time.
@@ -33,20 +33,21 @@ class Wrong:
     listed: Stretch
     weight: rules.Floats
 
-    def as_csv(self, generation: Generation) -> bytes:
-        """The list, the heaviest first."""
+    def as_csv(self, answers: Answers) -> bytes:
+        """The list, the heaviest first; with what is said of being ported, where that may be wrong too."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(
-            ["first", "last", "calls", "carrier", "routing_number", "given_carrier", "given_routing_number"]
-        )
+        said = ["carrier", "routing_number", *(["ported"] if answers.says_ported else [])]
+        writer.writerow(["first", "last", "calls", *said, *(f"given_{name}" for name in said)])
+
+        def told(answer: int) -> list[str]:
+            route = answers.route(answer)
+            ported = str(answers.is_ported(answer)).lower()
+            return ([route.carrier.id, route.routing_number, ported] if route else ["", "", ""])[: len(said)]
+
         columns = (column.tolist() for column in (*self.listed, self.weight))
         for first, last, wanted, found, weight in zip(*columns, strict=True):
-            routes = (generation.routes.get(code) for code in (wanted, found))
-            named = [
-                text for route in routes for text in ((route.carrier.id, route.routing_number) if route else ("", ""))
-            ]
-            writer.writerow([first, last, f"{weight:.12g}", *named])
+            writer.writerow([first, last, f"{weight:.12g}", *told(wanted), *told(found)])
         return text.getvalue().encode()
 
 

@@ -1,9 +1,10 @@
 """CSV: a row for each rule, with the columns that are asked for.
 
 `columns` names them: `prefix`, `carrier`, `name`, `routing_number`, `mapped` (what --carriers says of the carrier) and
-`ported` (true where the prefix is a ported number), each with `:` and another name for it if you like. Changes have a
-first column `operation`: `set`, or `delete` with nothing but the prefix. Of nobody's numbers carrier and the like are
-empty; such rows come only where `nobody` is `yes`.
+`ported` (true for ported numbers; fewer rules can be made without it, for it keeps ported numbers apart from others of
+the same route), each with `:` and another name for it if you like. Changes have a first column `operation`: `set`, or
+`delete` with nothing but the prefix. Of nobody's numbers carrier and the like are empty; such rows come only where
+`nobody` is `yes`.
 """
 
 from __future__ import annotations
@@ -45,4 +46,4 @@ def layout(job: Job) -> Layout:
     names = [*(["operation"] if job.changes else []), *columns]
     head = between.join(wording.csv(name, delimiter) for name in names) + b"\n"
     rules = Text("rules.csv", row, head=head if header else b"", gone=gone)
-    return Layout(rules, Limits(DIGITS_MAX), fault, may_block=nobody)
+    return Layout(rules, Limits(DIGITS_MAX), fault, may_block=nobody, says_ported="ported" in columns.values())

@@ -28,4 +28,5 @@ def layout(job: Job) -> Layout:
         return mapped.fault(route) if "mapped" in columns.values() else ""
 
     rules = Columns("rules.parquet", columns, schema)
-    return Layout(rules, Limits(DIGITS_MAX), fault, may_block=wording.yes("nobody", job.options["nobody"]))
+    nobody = wording.yes("nobody", job.options["nobody"])
+    return Layout(rules, Limits(DIGITS_MAX), fault, may_block=nobody, says_ported="ported" in columns.values())
