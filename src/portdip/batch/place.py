@@ -22,6 +22,12 @@ _BEGINNINGS = {b"\xff\xff\xff\xff": ".arrows", b"\x1f\x8b": ".csv.gz", b"\x28\xb
 _FROM_THE_END = {b"PAR1": "Parquet", b"ARROW1": "an Arrow file"}
 
 
+def suffix_of(path: Path) -> str | None:
+    """How the name of a file of records ends, in small letters; None for a name that tells no format."""
+    suffixes = (suffix for suffix in COLUMNAR + DELIMITED if path.name.lower().endswith(suffix))
+    return max(suffixes, key=len, default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Records in the format of `suffix`, one of COLUMNAR or DELIMITED: a file, or else a stream. Prints as its name."""
@@ -33,14 +39,14 @@ class Place:
     @classmethod
     def of(cls, path: Path) -> Place:
         """A file, its format told by its name. Raises AnnotateError for any other name."""
-        suffixes = sorted((suffix for suffix in COLUMNAR + DELIMITED if path.name.endswith(suffix)), key=len)
-        if not suffixes:
+        suffix = suffix_of(path)
+        if suffix is None:
             raise AnnotateError(
                 "not a format to annotate",
                 where=str(path),
                 expected=f"a name that ends in {', '.join(COLUMNAR + DELIMITED)}",
             )
-        return cls(suffixes[-1], path)
+        return cls(suffix, path)
 
     @classmethod
     def incoming(cls, stream: BinaryIO) -> Place:

@@ -113,6 +113,7 @@ def _job(
     with _terminal.progress("annotate", "rows") as report:
         outcome = annotate_files(engine, store, inputs, out, question, workers=workers, resume=resume, report=report)
     told |= {"sequence": outcome.sequence, "shards": outcome.shards, "resumed": outcome.resumed}
+    told["passed_over"] = [str(path) for path in outcome.passed_over]
     return outcome.tally, outcome.damaged
 
 
@@ -123,6 +124,9 @@ def _tell(told: dict[str, Any], out: Path, as_json: bool) -> None:
     said = sys.stderr if out == _STREAM else sys.stdout
     for one in told["damaged"]:
         _terminal.errors().print(f"portdip: left out: {one['reason']}", style="red", markup=False, soft_wrap=True)
+    if others := told.get("passed_over"):
+        what = f"portdip: passed over: {len(others):,} files whose names tell no format, such as {others[0]}"
+        _terminal.errors().print(what, style="yellow", markup=False, soft_wrap=True)
     if as_json:
         print(json.dumps(told), file=said)
         return

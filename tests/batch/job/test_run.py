@@ -80,6 +80,29 @@ def test_a_directory_gives_a_directory_of_the_same_shape(go, calls, tmp_path):
     assert gzip.decompress((out / "day=2" / "b.csv.gz").read_bytes()).splitlines()[1].endswith(b",CU,D002,true,ported")
 
 
+def test_links_and_names_in_capitals_are_inputs_and_other_names_are_told(go, calls, tmp_path):
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    (folder / "B.CSV").write_text(f"n\n{stores.PORTED}\n")
+    (folder / "part").symlink_to(calls)
+    (folder / "again").symlink_to(folder)
+    (folder / "notes.txt").write_text("no records")
+    outcome = go(folder)
+    assert outcome.passed_over == [folder / "notes.txt", folder / "part" / "notes.txt"]
+    assert outcome.tally.rows == 1 + 2 * 48 + 8
+    assert (tmp_path / "out" / "B.CSV").read_text().endswith("ported\n")
+    (folder / "lost.csv").symlink_to(tmp_path / "nowhere.csv")
+    with pytest.raises(FileNotFoundError, match="lost"):
+        go(folder, out=tmp_path / "other")
+
+
+def test_results_do_not_lie_among_the_inputs_by_whatever_path(go, calls, tmp_path):
+    (tmp_path / "link").symlink_to(calls)
+    for given, out in ((tmp_path / "link", calls / "out"), (calls / ".." / calls.name, calls / "out")):
+        with pytest.raises(AnnotateError, match="among the inputs"):
+            go(given, out=out)
+
+
 def test_success_tells_what_was_answered_from_which_table(go, calls, engine, tmp_path):
     go(calls)
     success = json.loads((tmp_path / "out" / "_SUCCESS").read_bytes())
@@ -280,7 +303,9 @@ def test_of_two_jobs_begun_at_once_in_one_place_one_goes_on(go, calls, tmp_path,
 
 
 def test_an_input_that_changes_while_it_is_read_is_not_done(calls, store, tmp_path):
-    job = plan.Job(str(store), Pin.of(open_engine(store).generation), QUESTION, plan.shards([calls], tmp_path / "out"))
+    job = plan.Job(
+        str(store), Pin.of(open_engine(store).generation), QUESTION, plan.shards([calls], tmp_path / "out")[0]
+    )
     path = calls / "day=2" / "b.csv.gz"
     [shard] = [shard for shard in job.shards if shard.source == str(path)]
 
@@ -297,7 +322,9 @@ def test_an_input_that_changes_while_it_is_read_is_not_done(calls, store, tmp_pa
 @pytest.mark.parametrize(("where", "what"), [("out", "fatal"), ("store", "fatal"), ("calls", "damaged")])
 def test_only_what_fails_at_an_input_is_its_damage(calls, store, tmp_path, monkeypatch, where, what):
     """The next shard would fare no better where the medium of the results fails, or that of the store."""
-    job = plan.Job(str(store), Pin.of(open_engine(store).generation), QUESTION, plan.shards([calls], tmp_path / "out"))
+    job = plan.Job(
+        str(store), Pin.of(open_engine(store).generation), QUESTION, plan.shards([calls], tmp_path / "out")[0]
+    )
     shard = job.shards[0]
     failing = {"out": tmp_path / "out" / shard.target, "store": store / "index", "calls": shard.source}[where]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from portdip import files
-from portdip.batch.place import COLUMNAR, DELIMITED
+from portdip.batch.place import COLUMNAR, DELIMITED, suffix_of
 from portdip.batch.question import Question
 from portdip.errors import AnnotateError
 from portdip.lookup.pinned import Pin
@@ -123,18 +124,23 @@ def alone(out: Path) -> contextlib.AbstractContextManager[None]:
     return files.locked(out / DIRECTORY / _LOCK)
 
 
-def shards(inputs: list[Path], out: Path) -> tuple[Shard, ...]:
-    """The inputs cut into shards; a directory stands for all files in it, at any depth, whose names tell a format.
+def shards(inputs: list[Path], out: Path) -> tuple[tuple[Shard, ...], list[Path]]:
+    """The inputs cut into shards, and the files among them whose names tell no format: those are passed over.
 
-    Names that begin with '_' or '.' are passed over. Raises AnnotateError where there is nothing to do, or two results
-    would have one name, or `out` is inside an input.
+    A directory stands for all files in it, at any depth and through symbolic links; names that begin with '_' or '.'
+    are none. Raises AnnotateError where there is nothing to do, or two results would have one name, or `out` is inside
+    an input.
     """
     found: dict[str, Shard] = {}
+    passed_over = []
     for given in inputs:
-        if out.absolute().is_relative_to(given.absolute()):
+        if out.resolve().is_relative_to(given.resolve()):
             raise AnnotateError("the results would lie among the inputs", where=str(out), fix="Choose another place.")
-        for path, name in _found(given):
-            for shard in _cut(path, name):
+        for path in sorted(_files(given)) if given.is_dir() else [given]:
+            if given.is_dir() and suffix_of(path) is None:
+                passed_over.append(path)
+                continue
+            for shard in _cut(path, path.relative_to(given) if given.is_dir() else Path(path.name)):
                 if shard.target in found:
                     raise AnnotateError(
                         "two inputs have one name",
@@ -149,25 +155,28 @@ def shards(inputs: list[Path], out: Path) -> tuple[Shard, ...]:
             where=", ".join(map(str, inputs)),
             expected=f"files whose names end in {', '.join(COLUMNAR + DELIMITED)}",
         )
-    return tuple(found.values())
+    return tuple(found.values()), passed_over
 
 
-def _found(given: Path) -> Iterator[tuple[Path, Path]]:
-    """Files, each with the name of its result relative to the job's directory."""
-    if not given.is_dir():
-        yield given, Path(given.name)
-        return
-    for path in sorted(given.rglob("*")):
-        name = path.relative_to(given)
-        hidden = any(part.startswith(("_", ".")) for part in name.parts)
-        if not hidden and path.name.endswith(COLUMNAR + DELIMITED) and path.is_file():
-            yield path, name
+def _files(directory: Path) -> Iterator[Path]:
+    """The files below a directory, links that lead nowhere too: whoever opens them says so."""
+    for place, folders, names in os.walk(directory, followlinks=True):
+        here = Path(place)
+        above = {here.resolve(), *here.resolve().parents}
+        # A link to where we came from would go on without end.
+        folders[:] = [name for name in folders if not _hidden(name) and (here / name).resolve() not in above]
+        paths = (here / name for name in names if not _hidden(name))
+        yield from (path for path in paths if path.is_file() or path.is_symlink())
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(("_", "."))
 
 
 def _cut(path: Path, name: Path) -> Iterator[Shard]:
     status = path.stat()
     whole = Shard(str(path.absolute()), str(name), status.st_size, status.st_mtime_ns)
-    parts = _row_groups(path) if path.suffix == ".parquet" else []
+    parts = _row_groups(path) if suffix_of(path) == ".parquet" else []
     if len(parts) < 2:
         yield whole
         return

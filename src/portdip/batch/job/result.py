@@ -75,7 +75,7 @@ def resumed(job: Job, out: Path) -> tuple[Job, list[Result | None]]:
     for shard in set(begun.shards) - set(job.shards):
         with contextlib.suppress(FileNotFoundError):
             files.remove(out / shard.target)
-        files.remove_unfinished(out / shard.target)
+        clear(shard, out)
     results = [done.get(shard) for shard in job.shards]
     if None in results:
         with contextlib.suppress(FileNotFoundError):
@@ -94,6 +94,12 @@ def _kept(shard: Shard, out: Path) -> Result | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return None
+
+
+def clear(shard: Shard, out: Path) -> None:
+    """Remove what a process that was ended had begun to write of a shard."""
+    for path in (out / shard.target, _path(out, shard.target)):
+        files.remove_unfinished(path)
 
 
 def succeed(job: Job, results: Iterable[Result], out: Path) -> None:

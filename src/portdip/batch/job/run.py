@@ -12,10 +12,9 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from portdip import files
 from portdip.batch.job import worker
 from portdip.batch.job.plan import Job, alone, shards
-from portdip.batch.job.result import Result, resumed, succeed
+from portdip.batch.job.result import Result, clear, resumed, succeed
 from portdip.batch.question import Question, Tally
 from portdip.errors import AnnotateError
 from portdip.lookup.engine import Engine
@@ -29,7 +28,8 @@ _TRIES = 3
 class Outcome:
     """What a job came to: the rows of the shards that are done, and why others could not be, by their inputs.
 
-    All are answered from the table of `sequence`. `resumed` of the `shards` were done before.
+    All are answered from the table of `sequence`. `resumed` of the `shards` were done before. Files in directories
+    whose names tell no format are `passed_over`.
     """
 
     sequence: int
@@ -37,6 +37,7 @@ class Outcome:
     resumed: int = 0
     tally: Tally = field(default_factory=Tally)
     damaged: list[tuple[str, str]] = field(default_factory=list)
+    passed_over: list[Path] = field(default_factory=list)
 
 
 def annotate_files(
@@ -58,7 +59,8 @@ def annotate_files(
     want of room on the disk or of the state of the store; what is done stays, and `resume` goes on. StoreLockedError
     where another process works on the same job.
     """
-    job = Job(str(store.absolute()), Pin.of(engine.generation), question, shards(inputs, out))
+    parts, passed_over = shards(inputs, out)
+    job = Job(str(store.absolute()), Pin.of(engine.generation), question, parts)
     if resume:
         Job.read(out)
     else:
@@ -67,7 +69,9 @@ def annotate_files(
         done: list[Result | None] = [None] * len(job.shards)
         if resume:
             job, done = resumed(job, out)
-        return _finished(job, done, out, workers, report)
+        outcome = _finished(job, done, out, workers, report)
+    outcome.passed_over = passed_over
+    return outcome
 
 
 def _finished(
@@ -127,11 +131,13 @@ class _Worker:
         line = self.process.stdout.readline()
         return json.loads(line) if line.endswith("\n") else None
 
-    def end(self) -> None:
-        """End it; what it was writing goes. May be called again."""
-        if self.process.returncode is None:
-            self.process.terminate()
-            self.process.communicate()
+    def end(self) -> bool:
+        """End it; whether it was there to be ended, and may leave what it was writing."""
+        if self.process.returncode is not None:
+            return False
+        self.process.terminate()
+        self.process.communicate()
+        return True
 
 
 def _answers(job: Job, waiting: deque[int], out: Path, count: int) -> Generator[tuple[int, Result | str], None, None]:
@@ -149,8 +155,12 @@ def _answers(job: Job, waiting: deque[int], out: Path, count: int) -> Generator[
 
         def start() -> None:
             one = _Worker(out)
-            stack.callback(one.end)
+            stack.callback(end, one)
             begin(one)
+
+        def end(one: _Worker) -> None:
+            if one.end():
+                clear(job.shards[one.place], out)
 
         for _ in range(count):
             start()
@@ -160,11 +170,10 @@ def _answers(job: Job, waiting: deque[int], out: Path, count: int) -> Generator[
                 selector.unregister(key.fileobj)
                 answer = one.answer()
                 if answer is None:
-                    one.end()
+                    end(one)
                     if tries[one.place] < _TRIES:
                         waiting.append(one.place)
                     else:
-                        files.remove_unfinished(out / job.shards[one.place].target)
                         yield one.place, f"its process has ended {_TRIES} times: {_ending(one.process.returncode)}"
                     if waiting:
                         start()
