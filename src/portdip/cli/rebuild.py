@@ -43,10 +43,17 @@ def rebuild(
     ] = None,
     max_rules: Annotated[
         int | None,
-        typer.Option(min=1, help="The best table of at most so many rules; what it answers wrong is listed."),
+        typer.Option(
+            min=1,
+            help="The best table of at most so many rules that answers for no unallocated number; its wrong answers are listed.",
+        ),
     ] = None,
     traffic: Annotated[
-        Path | None, typer.Option(help="With --max-rules: CSV of number (or prefix) and weight; else each counts 1.")
+        Path | None,
+        typer.Option(
+            help="With --max-rules: CSV of number (or prefix) and weight; else each counts 1. No rule is spent on numbers "
+            "without weight: a row for the prefix of their range, of a small weight, gives them some."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
     about: Annotated[
@@ -58,7 +65,8 @@ def rebuild(
 
     The targets: asterisk-csv, csv, enum-zone, freeswitch-lcr, kamailio-drouting, kamailio-mtree, opensips-drouting,
     parquet, pdbt-csv, redis; --about tells of one. DIR appears when all is written; where the target cannot take the
-    table, nothing is.
+    table, nothing is. A table of prefixes answers for more digits than its numbers have too, which the engine calls
+    unallocated.
     """
     import json
     import time
@@ -101,6 +109,7 @@ def _show(out: Path, manifest: dict[str, Any], seconds: float) -> None:
     print(f"{out}: {rules} in {seconds:.1f} s")
     if wrong := manifest["wrong"]:
         print(f"{wrong['calls']:,.12g} calls wrong ({wrong['numbers']:,} numbers, see wrong.csv);", end=" ")
-        print(f"no table of so many rules has fewer than {wrong['calls_at_least']:,.12g}")
+        print(f"no table of so many rules has fewer than {wrong['calls_at_least']:,.12g}", end=" ")
+        print("unless it answers for unallocated numbers")
     for name, sealed in manifest["files"].items():
         print(f"{name:<24}{sealed['bytes']:>15,} bytes")
