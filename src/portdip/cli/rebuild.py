@@ -45,14 +45,15 @@ def rebuild(
         int | None,
         typer.Option(
             min=1,
-            help="The best table of at most so many rules that answers for no unallocated number; its wrong answers are listed.",
+            help="The best table of at most so many rules that answers for no unallocated number; what it answers wrong "
+            "is listed.",
         ),
     ] = None,
     traffic: Annotated[
         Path | None,
         typer.Option(
-            help="With --max-rules: CSV of number (or prefix) and weight; else each counts 1. No rule is spent on numbers "
-            "without weight: a row for the prefix of their range, of a small weight, gives them some."
+            help="With --max-rules: CSV of number (or prefix) and weight; else each counts 1. No rule is spent on "
+            "numbers without weight: a row for the prefix of their range, of a small weight, gives them some."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
