@@ -45,8 +45,8 @@ def rebuild(
         int | None,
         typer.Option(
             min=1,
-            help="The best table of at most so many rules that answers for no unallocated number; what it answers wrong "
-            "is listed.",
+            help="The best table of at most so many rules that answers for no unallocated number; what it answers "
+            "wrong is listed.",
         ),
     ] = None,
     traffic: Annotated[
