@@ -7,6 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
+_RulesMax = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="The best table of at most so many rules that answers for no unallocated number; what it answers wrong is "
+        "listed.",
+    ),
+]
+_Traffic = Annotated[
+    Path | None,
+    typer.Option(
+        help="With --max-rules: CSV of number (or prefix) and weight; else each counts 1. No rule is spent on numbers "
+        "without weight: a row for the prefix of their range, of a small weight, gives them some."
+    ),
+]
+
 
 def _tell(target: str | None) -> None:
     """Print what a target says of itself, and leave."""
@@ -41,21 +57,8 @@ def rebuild(
     aggregate: Annotated[
         str | None, typer.Option(help="exact: the smallest table of prefixes with the same answers.")
     ] = None,
-    max_rules: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="The best table of at most so many rules that answers for no unallocated number; what it answers "
-            "wrong is listed.",
-        ),
-    ] = None,
-    traffic: Annotated[
-        Path | None,
-        typer.Option(
-            help="With --max-rules: CSV of number (or prefix) and weight; else each counts 1. No rule is spent on "
-            "numbers without weight: a row for the prefix of their range, of a small weight, gives them some."
-        ),
-    ] = None,
+    max_rules: _RulesMax = None,
+    traffic: _Traffic = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
     about: Annotated[
         str | None,
