@@ -92,6 +92,34 @@ def test_numbers_may_be_text_or_whole_numbers(engine, tmp_path, kind):
     assert read(tmp_path / "out.arrow")["status"].to_pylist() == ["ported", None, "native"]
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".arrows"])
+@pytest.mark.parametrize("indices", [pa.int8(), pa.int32()])
+def test_dictionaries_that_change_from_batch_to_batch_fit_into_an_arrow_file(engine, tmp_path, suffix, indices):
+    kind = pa.dictionary(indices, pa.string())
+    words = [["a", "b", None], ["c", "a"], ["b", "d", "c"], ["d"]]
+    columns = [pa.array(each).dictionary_encode().cast(kind) for each in words]
+    batches = [pa.record_batch({"n": pa.nulls(len(each), pa.string()), "word": each}) for each in columns]
+    source, target = tmp_path / f"in{suffix}", tmp_path / "out.arrow"
+    schema = batches[0].schema
+    with pa.ipc.new_stream(source, schema) if suffix == ".arrows" else pq.ParquetWriter(source, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    annotate_file(engine, source, target, "n")
+    found = pa.ipc.open_file(target).read_all()
+    assert found["word"].to_pylist() == [word for batch in words for word in batch]
+    assert found.schema.field("word").type == kind
+
+
+def test_more_values_than_the_indices_of_a_dictionary_can_count_are_refused(engine, tmp_path):
+    kind = pa.dictionary(pa.int8(), pa.string())
+    with pa.ipc.new_stream(tmp_path / "in.arrows", pa.schema({"n": pa.string(), "word": kind})) as writer:
+        for begin in (0, 100):
+            words = pa.array([str(word) for word in range(begin, begin + 100)]).dictionary_encode().cast(kind)
+            writer.write_batch(pa.record_batch({"n": pa.nulls(100, pa.string()), "word": words}))
+    with pytest.raises(AnnotateError, match=r"cannot be written as \.arrow"):
+        annotate_file(engine, tmp_path / "in.arrows", tmp_path / "out.arrow", "n")
+
+
 def test_negative_and_small_integers_are_numbers_or_invalid(engine, tmp_path):
     source = write(pa.table({"n": pa.array([-1, 0, 10086, None], pa.int32())}), tmp_path / "in.arrow")
     annotate_file(engine, source, tmp_path / "out.arrow", "n")

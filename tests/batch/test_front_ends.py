@@ -229,6 +229,17 @@ class TestPandas:
         calls = pd.DataFrame({"n": [stores.PORTED] * 2, "at": pd.to_datetime([BEFORE, AFTER])})
         assert calls["n"].portdip.status(at=calls["at"]).tolist() == ["before-history", "ported"]
 
+    def test_frames_are_filtered_by_what_is_ported_though_some_is_missing(self, used):
+        calls = pd.DataFrame({"n": pd.Series([stores.PORTED, None, stores.NATIVE], dtype="Int64")})
+        ported = calls["n"].portdip.ported()
+        assert ported.dtype == "boolean"
+        assert calls[ported].index.tolist() == [0]
+        assert calls[~ported].index.tolist() == [2]
+
+    def test_values_of_several_types_are_refused(self, used):
+        with pytest.raises(AnnotateError, match="values of one type"):
+            pd.Series([str(stores.PORTED), stores.PORTED]).portdip.carrier()
+
     def test_times_of_other_rows_are_refused(self, used):
         calls = pd.DataFrame({"n": [stores.PORTED] * 2, "at": pd.to_datetime([BEFORE, AFTER])})
         for at in (calls["at"][:1], calls["at"][::-1], [BEFORE, AFTER]):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from portdip import files
@@ -69,16 +70,48 @@ class Columnar:
     @contextlib.contextmanager
     def writing(self, file: BinaryIO) -> Iterator[Callable[[pa.RecordBatch], Any]]:
         """What takes the annotated batches in order and writes them to `file`, as the target's name says."""
-        makers = {".parquet": pq.ParquetWriter, ".arrow": pa.ipc.new_file, ".arrows": pa.ipc.new_stream}
+        makers = {".parquet": pq.ParquetWriter, ".arrow": _arrow_writer, ".arrows": pa.ipc.new_stream}
         try:
             with makers[self._target.suffix](file, self._schema) as writer:
-                yield writer.write_batch
+                if self._target.suffix == ".arrow":
+                    grown = _GrowingDictionaries()
+                    yield lambda batch: writer.write_batch(grown.of(batch))
+                else:
+                    yield writer.write_batch
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise AnnotateError(
                 f"a column cannot be written as {self._target.suffix}",
                 where=str(self._target),
                 got=str(error),
             ) from error
+
+
+class _GrowingDictionaries:
+    """Batches with dictionaries that only grow from one to the next: no others fit into an Arrow file."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, pa.Array] = {}
+
+    def of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The same values; ArrowInvalid where there are more of them than the type of the indices can count."""
+        columns = batch.columns
+        for place, column in enumerate(columns):
+            if pa.types.is_dictionary(column.type):
+                columns[place] = self._grown(place, column)
+        return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+    def _grown(self, place: int, column: pa.DictionaryArray) -> pa.DictionaryArray:
+        known = self._known.setdefault(place, column.dictionary)
+        if known is column.dictionary or known.equals(column.dictionary):
+            return pa.DictionaryArray.from_arrays(column.indices, known)
+        new = column.dictionary.filter(pc.is_null(pc.index_in(column.dictionary, known)))
+        known = self._known[place] = pa.concat_arrays([known, new])
+        places = pc.index_in(column.dictionary, known).cast(column.type.index_type)
+        return pa.DictionaryArray.from_arrays(places.take(column.indices), known)
+
+
+def _arrow_writer(file: BinaryIO, schema: pa.Schema) -> pa.ipc.RecordBatchFileWriter:
+    return pa.ipc.new_file(file, schema, options=pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True))
 
 
 @contextlib.contextmanager

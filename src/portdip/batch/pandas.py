@@ -25,7 +25,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from portdip.batch.front_ends import Source, ask, engine_of, use
-from portdip.errors import FrontEndError, MissingPackageError
+from portdip.errors import AnnotateError, FrontEndError, MissingPackageError
 from portdip.lookup.answers import SCHEMA
 
 try:
@@ -63,7 +63,7 @@ class Dips:
     def ported(
         self, *, at: pd.Series | None = None, time_zone: str | None = None, engine: Source | None = None
     ) -> pd.Series:
-        """Whether each number is ported."""
+        """Whether each number is ported: pandas' own type of truths, which may be missing."""
         return self._one("ported", at, time_zone, engine)
 
     def status(
@@ -92,11 +92,18 @@ class Dips:
         return ask(engine_of(engine), _column(self._numbers), None if at is None else _column(at), time_zone)
 
     def _series(self, answers: pa.RecordBatch, name: str) -> pd.Series:
-        found = answers.column(name).to_pandas()
+        column = answers.column(name)
+        # As numpy has it, a truth that is missing would make objects of all of them, which pandas cannot filter by.
+        found = pd.Series(column.to_pandas(), dtype="boolean") if name == "ported" else column.to_pandas()
         found.index = self._numbers.index
         return found.rename(name)
 
 
 def _column(series: pd.Series) -> pa.Array:
-    column = pa.Array.from_pandas(series)
+    try:
+        column = pa.Array.from_pandas(series)
+    except pa.ArrowException as error:
+        raise AnnotateError(
+            "a series cannot be read", where=repr(series.name), expected="values of one type", got=str(error)
+        ) from error
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
