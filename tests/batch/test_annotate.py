@@ -12,6 +12,7 @@ from portdip.batch import columnar, delimited
 from portdip.batch.annotate import annotate, annotate_file
 from portdip.batch.place import Place
 from portdip.batch.question import Question
+from portdip.batch.record_batches import annotator
 from portdip.errors import AnnotateError
 from portdip.lookup.engine import open_engine
 from portdip.lookup.load import init_store
@@ -170,3 +171,35 @@ def test_a_file_is_answered_from_one_state_though_the_engine_goes_on(tmp_path, m
     found = pq.read_table(target) if suffix == ".parquet" else pa.ipc.open_file(target).read_all()
     assert found["carrier"].to_pylist() == ["C0"] * 6
     assert engine.dip(stores.PORTED).carrier.id == "C6"
+
+
+WRITTEN = [
+    "138 0000-0001",
+    "013800000001",
+    "8613800000001",
+    "+86 (138) 0000 0001",
+    "+1 202 555 0123",
+    "",
+    "call me",
+    "x\xff",
+]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_numbers_as_people_of_a_country_write_them(engine, tmp_path, suffix):
+    source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    if suffix == ".csv":
+        source.write_bytes(("n,x\n" + "".join(f"{text},1\n" for text in WRITTEN)).encode("latin-1"))
+    else:
+        pq.write_table(pa.table({"n": [text or None for text in WRITTEN]}), source)
+    counts = annotate_file(engine, source, target, "n", region="CN")
+    assert counts == {"ported": 4, "native": 1, "unallocated": 0, "invalid": 2, "null": 1}
+    counts = annotate_file(engine, source, target, "n")
+    assert counts == {"ported": 1, "native": 0, "unallocated": 0, "invalid": 6, "null": 1}
+    with pytest.raises(AnnotateError, match=r"ISO 3166 code, such as CN; got 'Cathay'"):
+        annotate_file(engine, source, target, "n", region="Cathay")
+
+
+def test_integers_may_be_national_numbers(engine):
+    batch = pa.record_batch({"n": [13800000001, 1, None]})
+    assert annotator(engine, "n", region="CN")(batch)["status"].to_pylist() == ["ported", "invalid", None]

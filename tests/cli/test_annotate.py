@@ -1,5 +1,6 @@
 """`portdip annotate`: a file in, a file with routes out, and counts."""
 
+import fcntl
 import json
 import signal
 import subprocess
@@ -92,6 +93,31 @@ def test_times_ask_who_served_the_numbers_then(portdip, store, tmp_path):
     counts = {line.split()[0]: line.split()[1] for line in finished.out.splitlines()[1:]}
     assert (counts["ported"], counts["before-history"], counts["invalid-time"]) == ("1", "1", "0")
     assert portdip(*asked, "--time-zone", "Mars").code == 2
+
+
+def test_national_numbers_are_those_of_a_region(portdip, store, tmp_path):
+    (tmp_path / "in.csv").write_text("n\n138 0000 0001\n")
+    finished = portdip("annotate", store, tmp_path / "in.csv", tmp_path / "out.csv", "--column", "n", "--region", "CN")
+    assert finished.code == 0
+    assert (tmp_path / "out.csv").read_text().splitlines()[1] == "138 0000 0001,CU,D002,true,ported"
+
+
+def test_files_passed_over_are_told(portdip, store, records, tmp_path):
+    (tmp_path / "in").mkdir()
+    records.rename(tmp_path / "in" / "records.csv")
+    (tmp_path / "in" / "notes.txt").write_text("")
+    finished = portdip("annotate", store, tmp_path / "in", tmp_path / "out", "--column", "called_number")
+    assert finished.code == 0
+    assert "passed over, as the name tells no format" in finished.err
+    assert finished.err.rstrip().endswith("notes.txt")
+
+
+def test_what_another_process_is_writing_is_said(portdip, store, records, tmp_path):
+    with open(tmp_path / ".out.csv.tmp", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        finished = portdip("annotate", store, records, tmp_path / "out.csv", "--column", "called_number")
+    assert finished.code == 2
+    assert ".out.csv.tmp: another process is writing it" in finished.err
 
 
 def test_a_column_of_times_that_is_not_there_is_named_with_its_option(portdip, store, records, tmp_path):

@@ -30,6 +30,7 @@ def annotate_file(
     at_column: str | None = None,
     time_zone: str | None = None,
     prefix: str = "",
+    region: str | None = None,
     threads: int = 1,
     report: Report = _silent,
 ) -> dict[str, int]:
@@ -44,11 +45,14 @@ def annotate_file(
     8601; `time_zone` (IANA name) is that of times without one, which are refused if it is not given. Nulls get nulls
     again. Where history begins later, the status is `before-history` and the others are null.
 
+    With `region` (ISO 3166 code), numbers are as people of that country write them: nationally, with separators. That
+    takes some 30 microseconds for each different one.
+
     All is answered from the state that the engine has when it begins. `target` appears when it is complete; on an
     error or interrupt, whatever was there stays. Returns the rows of each status and, under "null", of none. Raises
     AnnotateError, MissingColumnError or BadRowError.
     """
-    question = Question(column, at_column, time_zone, prefix)
+    question = Question(column, at_column, time_zone, prefix, region)
     tally = annotate(engine, Place.of(source), Place.of(target), question, threads=threads, report=report)
     return tally.by_status(question)
 

@@ -58,7 +58,7 @@ class Columnar:
         with _readable(self._source):
             others = batch.columns
             (check_parquet if self._source.suffix == ".parquet" else check_arrow)(others)
-            numbers = columns.readable(others[self._place])
+            numbers = columns.readable(others[self._place], self._question.region)
             moments = None
             if self._at_place is not None:
                 name = self._question.at_column or ""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Sequence
 
 import pyarrow as pa
 from pyarrow import types
 
-from portdip.errors import AnnotateError, MissingColumnError
+from portdip.errors import AnnotateError, InvalidNumberError, MissingColumnError
 from portdip.lookup.answers import SCHEMA
+from portdip.number import parse_human
 
 
 def find(names: Sequence[str], column: str, source: object, option: str = "--column") -> int:
@@ -56,15 +58,42 @@ def check(kind: pa.DataType, column: str, source: object) -> None:
     )
 
 
-def readable(numbers: pa.Array) -> pa.Array:
-    """The same numbers as an array that the engine reads, of a type that `check` let pass."""
+def check_region(region: str) -> str:
+    """The ISO 3166 code of a country; AnnotateError if there is none such with numbers."""
+    import phonenumbers
+
+    if region not in phonenumbers.SUPPORTED_REGIONS:
+        raise AnnotateError("no country with this code", expected="an ISO 3166 code, such as CN", got=repr(region))
+    return region
+
+
+def readable(numbers: pa.Array, region: str | None = None) -> pa.Array:
+    """The same numbers as an array that the engine reads, of a type that `check` let pass.
+
+    With `region`, as people write them: with separators, and the country's own without its code. That is
+    libphonenumber's work, some 30 microseconds for each different number.
+    """
     numbers = decoded(numbers)
     if types.is_null(numbers.type):  # what tools make of a column in which they saw no value
         return numbers.cast(pa.string())
+    if region is not None:
+        different = numbers.cast(pa.string()).dictionary_encode()
+        texts = different.dictionary.cast(pa.binary()).to_pylist()  # CSV may be of any encoding
+        read = [_understood(text.decode("ascii", "replace"), region) for text in texts]
+        return pa.array(read, pa.uint64()).take(different.indices)
     if is_text(numbers.type) or types.is_uint64(numbers.type):
         return numbers
     # A negative number becomes one far above 15 digits: as invalid as it was.
     return numbers.cast(pa.int64()).view(pa.uint64())
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _understood(text: str, region: str) -> int:
+    """The number that a person means, 0 for none."""
+    try:
+        return parse_human(text, region)
+    except InvalidNumberError:
+        return 0
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -92,7 +92,10 @@ class Delimited:
         if self._at_place is not None:
             name, zone = self._question.at_column or "", self._question.time_zone
             moments = times.moments(asked.column(str(self._at_place)), name, zone, self._source)
-        answers = self._engine.annotate(asked.column(str(self._place)), at=moments)
+        numbers = asked.column(str(self._place))
+        if self._question.region is not None:
+            numbers = columns.readable(numbers.combine_chunks(), self._question.region)
+        answers = self._engine.annotate(numbers, at=moments)
         return Answered(self._pack(self._joined(text, ends, answers)), piece.share, Tally.of(answers))
 
     @contextlib.contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from portdip.batch import times
+from portdip.batch import columns, times
 from portdip.lookup.answers import STATUSES, STATUSES_AT
 
 
@@ -18,17 +18,21 @@ class Question:
     """Who serves the numbers of `column`: now, or at the times of `at_column`.
 
     `time_zone` is that of times that have none, an IANA name; `prefix` goes before the names of the new columns.
-    Raises AnnotateError if there is no such zone.
+    With `region`, an ISO 3166 code, numbers are as people of that country write them. Raises AnnotateError if there is
+    no such zone or country.
     """
 
     column: str
     at_column: str | None = None
     time_zone: str | None = None
     prefix: str = ""
+    region: str | None = None
 
     def __post_init__(self) -> None:
         if self.time_zone is not None:
             times.check_zone(self.time_zone)
+        if self.region is not None:
+            columns.check_region(self.region)
 
 
 @dataclass(slots=True)

@@ -23,24 +23,33 @@ _SOURCE = "the record batch"
 
 
 def annotator(
-    engine: Engine, column: str, at_column: str | None = None, prefix: str = "", *, time_zone: str | None = None
+    engine: Engine,
+    column: str,
+    at_column: str | None = None,
+    prefix: str = "",
+    *,
+    time_zone: str | None = None,
+    region: str | None = None,
 ) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
     """What gives a batch back with carrier, routing_number, ported and status of `column` added.
 
     With `at_column`, who served each number at that moment, from the store's history; its times need a zone, or
     `time_zone` says which clocks wrote them (IANA name). Nulls in either give nulls. `prefix` goes before the names of
-    the new columns. The function may be called from any number of threads, with batches of different schemas.
+    the new columns; `region` is that of `annotate_file`. The function may be called from any number of threads, with
+    batches of different schemas.
 
     It raises MissingColumnError or AnnotateError for a batch whose columns do not fit.
     """
     if time_zone is not None:
         times.check_zone(time_zone)
+    if region is not None:
+        columns.check_region(region)
 
     def annotate(batch: pa.RecordBatch) -> pa.RecordBatch:
         schema = batch.schema
         place = columns.find(schema.names, column, _SOURCE)
         columns.check(schema.field(place).type, column, _SOURCE)
-        numbers = columns.readable(batch.column(place))
+        numbers = columns.readable(batch.column(place), region)
         moments = None
         if at_column is not None:
             at_place = columns.find(schema.names, at_column, _SOURCE, "--at-column")

@@ -30,6 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
         application()(args=arguments, prog_name="portdip")
     except PortdipError as error:
         _fail(str(error))
+    except BlockingIOError as error:
+        _fail(f"{error.filename or 'a file'}: another process is writing it")
     except OSError as error:
         _fail(": ".join(str(part) for part in (error.filename, error.strerror) if part) or str(error))
 

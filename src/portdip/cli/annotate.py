@@ -35,6 +35,10 @@ def annotate(
         str | None, typer.Option(help="The zone of times that have none, such as Asia/Shanghai.")
     ] = None,
     prefix: Annotated[str, typer.Option(help="Put this before the names of the new columns.")] = "",
+    region: Annotated[
+        str | None,
+        typer.Option(help="Numbers are as people of this country (such as CN) write them; slow, some 30 µs each."),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads for a file, processes for many; all cores if not given.")
     ] = None,
@@ -46,7 +50,8 @@ def annotate(
     The ends of the names say the formats: .parquet, .arrow, .arrows (a stream), .csv, .tsv, and these two with .gz or
     .zst. Rows keep their order and all other columns what is in them; files may be larger than memory. With
     --at-column each record is answered with who served the number at that time, from the store's history; the status
-    is before-history where that begins later, and invalid-time where the text is no time.
+    is before-history where that begins later, and invalid-time where the text is no time. Numbers are international:
+    digits with or without +; --region takes national ones, and separators, too.
 
     One file gives one file, and OUT appears when it is complete. IN or OUT may be - for standard input and output, CSV
     or an Arrow stream. Several files, or directories with files at any depth, give the directory OUT with as many:
@@ -60,7 +65,7 @@ def annotate(
     from portdip import open_engine
     from portdip.batch.question import Question
 
-    question = Question(column, at_column, time_zone, prefix)
+    question = Question(column, at_column, time_zone, prefix, region)
     engine = open_engine(store)
     *inputs, out = paths
     began = time.monotonic()
@@ -125,7 +130,8 @@ def _tell(told: dict[str, Any], out: Path, as_json: bool) -> None:
     for one in told["damaged"]:
         _terminal.errors().print(f"portdip: left out: {one['reason']}", style="red", markup=False, soft_wrap=True)
     if others := told.get("passed_over"):
-        what = f"portdip: passed over: {len(others):,} files whose names tell no format, such as {others[0]}"
+        more = f" and {len(others) - 1:,} more" if len(others) > 1 else ""
+        what = f"portdip: passed over, as the name tells no format: {others[0]}{more}"
         _terminal.errors().print(what, style="yellow", markup=False, soft_wrap=True)
     if as_json:
         print(json.dumps(told), file=said)

@@ -110,7 +110,8 @@ def succeed(job: Job, results: Iterable[Result], out: Path) -> None:
         tally.add(result.tally)
     content: dict[str, Any] = {"format": 1, "store": job.store, **job.pin.as_json()}
     content |= {"column": job.question.column, "at_column": job.question.at_column}
-    content |= {"time_zone": job.question.time_zone, "prefix": job.question.prefix, "rows": tally.rows}
+    content |= {"time_zone": job.question.time_zone, "prefix": job.question.prefix, "region": job.question.region}
+    content |= {"rows": tally.rows}
     content |= {"statuses": tally.by_status(job.question), "carriers": dict(sorted(tally.carriers.items()))}
     content["files"] = [
         {"name": result.target, "rows": result.tally.rows, "bytes": result.size, "xxh3": result.xxh3}
