@@ -13,6 +13,7 @@ from hypothesis.stateful import rule
 
 from portdip.exchange import changes, rows
 from portdip.index import ENTRY
+from portdip.lookup import history
 from portdip.lookup.engine import Engine, open_engine
 from portdip.lookup.history import dip_at
 from portdip.lookup.load import write_image
@@ -53,27 +54,38 @@ class TimelineMachine(FollowMachine):
             moments = [moment for moment in moments if moment >= since] or [since]
             timeline = Timeline.of(self.store, generation, microseconds(since))
         pairs = [(number, moment) for number in ASKED for moment in moments]
-        unknown = np.full(len(pairs), 9, dtype=np.uint8)
         found = timeline.match_many(
             np.array([number for number, _ in pairs], dtype=np.uint64),
             np.array([microseconds(moment) for _, moment in pairs], dtype=np.int64),
-            unknown,
         )
-        for (number, moment), match, is_unknown in zip(pairs, found.tolist(), unknown.tolist(), strict=True):
+        for (number, moment), match in zip(pairs, found.tolist(), strict=True):
             expected = said(self.oracle.at(number, sequence, moment))
             assert self.meaning(match) == expected, (number, moment)
-            assert not is_unknown or microseconds(moment) < timeline.begins
         self.compare_with_the_scalar_path(timeline, moments)
 
     def compare_with_the_scalar_path(self, timeline: Timeline, moments: list[datetime]) -> None:
         chosen = [(number, moment) for number in HOT for moment in moments[:: max(len(moments) // 3, 1)]]
+        unknown = np.full(len(chosen), 9, dtype=np.uint8)
         found = timeline.match_many(
             np.array([number for number, _ in chosen], dtype=np.uint64),
             np.array([microseconds(moment) for _, moment in chosen], dtype=np.int64),
+            unknown,
         )
-        for (number, moment), match in zip(chosen, found.tolist(), strict=True):
+        for (number, moment), match, is_unknown in zip(chosen, found.tolist(), unknown.tolist(), strict=True):
             dip = dip_at(self.store, timeline.generation, number, moment)
             assert self.meaning(match) == (dip.status, dip.carrier and dip.carrier.id, dip.routing_number)
+            expected = microseconds(moment) < timeline.begins and not self.is_dated(timeline, number, moment)
+            assert is_unknown == expected, (number, moment)
+
+    def is_dated(self, timeline: Timeline, number: int, moment: datetime) -> bool:
+        """Whether what the number's entry or its range says at the moment has a date."""
+        events = history._events(self.store, timeline.generation, number)
+        in_force = [event for event in events if event.effective <= moment]
+        answer = history._answer(in_force)
+        if answer.ported:
+            return answer.own.effective != history._LONG_AGO
+        around = [event for event in in_force if event.operation in history._OF_RANGES]
+        return bool(around) and max(around, key=lambda event: event.rank).effective != history._LONG_AGO
 
     def meaning(self, match: int) -> tuple[Status, str | None, str]:
         if not match:
