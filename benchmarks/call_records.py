@@ -106,7 +106,7 @@ def copied(source: Path) -> None:
     out = CACHE / "copied"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    parts = [(shard.source, shard.row_groups, out / shard.target) for shard in shards([source], out)]
+    parts = [(shard.source, shard.row_groups, out / shard.target) for shard in shards([source], out)[0]]
     with ProcessPoolExecutor(_PROCESSES, multiprocessing.get_context("spawn")) as processes:
         list(processes.map(_copy, parts))
     shutil.rmtree(out)

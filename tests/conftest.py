@@ -8,6 +8,7 @@ mount a file system are left out, and listed, where that is not permitted.
 import os
 import random
 import shutil
+import signal
 
 import hypothesis
 import pytest
@@ -32,6 +33,9 @@ def pytest_configure(config):
         "markers", "system(program, package): needs a program, or a file by its whole path, of a Debian package"
     )
     config.addinivalue_line("markers", "mount: needs the right to mount a file system")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # What a shell starts in the background ignores it, and so would all that the tests interrupt.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(random.randrange(1 << 32))
 
